@@ -1,0 +1,109 @@
+//! Which product and schema a database belongs to.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Db, Error, Read, Result, Table, TableInfo};
+
+/// Named facts about the database itself.
+const META: Table<String, String> = Table::new(0, "kv.meta", 1);
+/// Version of each table as last opened.
+const TABLES: Table<u16, TableVersion> = Table::new(1, "kv.tables", 1);
+
+/// Raised by a change that older programs cannot read.
+pub const SCHEMA: u32 = 1;
+const PRODUCT: &str = "hearth";
+
+#[derive(Debug, Serialize, Deserialize)]
+struct TableVersion {
+    name: String,
+    version: u8,
+}
+crate::value!(TableVersion);
+
+/// Claims an empty database for Hearth, or checks that it is ours and of a schema this program knows.
+///
+/// # Errors
+/// [`Error::Refused`] with what to do, when the database is foreign or newer.
+pub async fn open(db: &Db, tables: &[TableInfo]) -> Result<()> {
+    distinct(tables)?;
+    crate::retry(|| async {
+        let mut tx = db.begin();
+        match tx.get(&META, "product").await? {
+            None => {
+                tx.put(&META, "product", &PRODUCT.to_owned());
+                tx.put(&META, "schema", &SCHEMA.to_string());
+            }
+            Some(product) if product == PRODUCT => check_schema(tx.get(&META, "schema").await?)?,
+            Some(product) => {
+                return Err(Error::Refused(format!(
+                    "the database belongs to {product}, not to {PRODUCT}: point data_dir at another directory"
+                )));
+            }
+        }
+        for table in tables {
+            check_table(&mut tx, table).await?;
+        }
+        tx.commit().await
+    })
+    .await
+}
+
+/// The database's epoch, made by `fresh` the first time; a restore from a backup changes it.
+///
+/// # Errors
+/// When storage fails.
+pub async fn epoch(db: &Db, fresh: &str) -> Result<String> {
+    crate::retry(|| async {
+        let mut tx = db.begin();
+        if let Some(epoch) = tx.get(&META, "epoch").await? {
+            return Ok(epoch);
+        }
+        tx.put(&META, "epoch", &fresh.to_owned());
+        tx.commit().await?;
+        Ok(fresh.to_owned())
+    })
+    .await
+}
+
+fn distinct(tables: &[TableInfo]) -> Result<()> {
+    let mut seen = HashMap::from([(0, META.name()), (1, TABLES.name())]);
+    for table in tables {
+        if let Some(other) = seen.insert(table.id, table.name) {
+            return Err(Error::Refused(format!("tables {other} and {} share id {}", table.name, table.id)));
+        }
+    }
+    Ok(())
+}
+
+fn check_schema(stored: Option<String>) -> Result<()> {
+    match stored.as_deref().map(str::parse::<u32>) {
+        Some(Ok(schema)) if schema <= SCHEMA => Ok(()),
+        Some(Ok(schema)) => Err(Error::Refused(format!(
+            "the database has schema {schema}, this program knows {SCHEMA}: install a newer version of Hearth"
+        ))),
+        _ => Err(Error::Refused("the database names no schema: restore it from a backup".into())),
+    }
+}
+
+async fn check_table(tx: &mut crate::Tx, table: &TableInfo) -> Result<()> {
+    let current = TableVersion { name: table.name.to_owned(), version: table.version };
+    match tx.get(&TABLES, table.id).await? {
+        None => tx.put(&TABLES, table.id, &current),
+        Some(stored) if stored.name != table.name => {
+            return Err(Error::Refused(format!("table {} holds {}, not {}", table.id, stored.name, table.name)));
+        }
+        Some(stored) if stored.version > table.version => {
+            return Err(Error::Refused(format!(
+                "table {} has version {}, this program knows {}: install a newer version of Hearth",
+                table.name, stored.version, table.version
+            )));
+        }
+        Some(stored) if stored.version < table.version => {
+            return Err(Error::Refused(format!("table {} needs a migration from version {}", table.name, stored.version)));
+        }
+        Some(_) => {}
+    }
+    Ok(())
+}

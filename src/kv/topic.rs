@@ -1,0 +1,23 @@
+use ruma::OwnedUserId;
+
+use crate::Stamp;
+
+/// What a transaction changed, told to observers in the moment its stamp is published.
+///
+/// A hint for wake-ups and in-memory indexes; the truth stays in the tables.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Topic {
+    /// Something happened in the room with this number.
+    Room(u64),
+    /// Something happened that only this user sees: account data, invites, to-device messages, device lists.
+    User(OwnedUserId),
+}
+
+/// A [`Topic`] at the position of its change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    /// What changed.
+    pub topic: Topic,
+    /// Where in the stream.
+    pub stamp: Stamp,
+}
