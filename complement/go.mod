@@ -1,0 +1,3 @@
+module hearth/complement
+
+go 1.24
