@@ -1,0 +1,79 @@
+use serde::Deserialize;
+
+/// Limits of the HTTP edge.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Largest request body in bytes; uploads of media have a limit of their own.
+    pub max_body_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { max_body_bytes: 10 * 1024 * 1024 }
+    }
+}
+
+/// How often one caller may do one kind of thing.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    /// Times per second in the long run.
+    pub per_second: f64,
+    /// Times at once after a pause.
+    pub burst: u32,
+}
+
+/// Token buckets, each filled with `per_second` and holding at most `burst`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimitsConfig {
+    /// Whether anything is limited at all.
+    pub enabled: bool,
+    /// Events sent, per user.
+    pub message: RateLimit,
+    /// Log-ins, per address and per account.
+    pub login: RateLimit,
+    /// Accounts registered, per address.
+    pub registration: RateLimit,
+    /// Checks of a registration token, per address.
+    pub registration_token: RateLimit,
+    /// Joins of rooms, per user.
+    pub join: RateLimit,
+    /// Joins of one room by anybody.
+    pub join_per_room: RateLimit,
+    /// Invites into one room by anybody.
+    pub invite_per_room: RateLimit,
+    /// Invites sent by one user.
+    pub invite: RateLimit,
+    /// Rooms created, per user.
+    pub create_room: RateLimit,
+    /// Reports of content, per user.
+    pub report: RateLimit,
+    /// Media created, per user.
+    pub create_media: RateLimit,
+    /// Presence set, per user.
+    pub presence: RateLimit,
+}
+
+/// Synapse's defaults, which clients are used to.
+impl Default for RateLimitsConfig {
+    fn default() -> Self {
+        let limit = |per_second, burst| RateLimit { per_second, burst };
+        Self {
+            enabled: true,
+            message: limit(0.2, 10),
+            login: limit(0.003, 5),
+            registration: limit(0.17, 3),
+            registration_token: limit(0.1, 5),
+            join: limit(0.1, 10),
+            join_per_room: limit(1.0, 10),
+            invite_per_room: limit(0.3, 10),
+            invite: limit(0.003, 5),
+            create_room: limit(0.016, 10),
+            report: limit(1.0, 5),
+            create_media: limit(10.0, 50),
+            presence: limit(0.1, 1),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Decodes a ruma request and asks for the credential that its endpoint needs, in this order: token, rate limit,
+//! body, shape.
+
+use axum::{
+    body::Body,
+    extract::{FromRequest, FromRequestParts, RawPathParams, Request},
+};
+use bytes::Bytes;
+use http::request::Parts;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use ruma::{
+    OwnedDeviceId, OwnedUserId,
+    api::{
+        IncomingRequest, IncomingRequestExt,
+        error::{DeserializationError, FromHttpRequestError},
+    },
+};
+
+use crate::{
+    AppState, Caller, Class, MatrixError, Peer,
+    auth::{NeedsToken, TakesToken, WorksWithoutToken},
+    limits::Key,
+};
+
+/// A request of an endpoint that needs an access token.
+#[derive(Debug)]
+pub struct Authed<R> {
+    /// Who asks.
+    pub user: OwnedUserId,
+    /// From which device.
+    pub device: OwnedDeviceId,
+    /// Where from.
+    pub peer: Peer,
+    /// What is asked.
+    pub req: R,
+}
+
+/// A request of an endpoint that takes an access token but works without.
+#[derive(Debug)]
+pub struct MaybeAuthed<R> {
+    /// Who asks, if a token was given.
+    pub caller: Option<Caller>,
+    /// Where from.
+    pub peer: Peer,
+    /// What is asked.
+    pub req: R,
+}
+
+/// A request of an endpoint that works without an access token.
+#[derive(Debug)]
+pub struct Public<R> {
+    /// Where from.
+    pub peer: Peer,
+    /// What is asked.
+    pub req: R,
+}
+
+impl<R> FromRequest<AppState> for Authed<R>
+where
+    R: IncomingRequest<Authentication: NeedsToken>,
+{
+    type Rejection = MatrixError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, MatrixError> {
+        let (mut parts, body) = request.into_parts();
+        let Caller { user, device } = state.auth.caller(&parts).await?;
+        let peer = Peer::of(&parts.extensions);
+        limit(&parts, state, || Key::user(&user))?;
+        let req = decode(&mut parts, body, state).await?;
+        Ok(Self { user, device, peer, req })
+    }
+}
+
+impl<R> FromRequest<AppState> for MaybeAuthed<R>
+where
+    R: IncomingRequest<Authentication: TakesToken>,
+{
+    type Rejection = MatrixError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, MatrixError> {
+        let (mut parts, body) = request.into_parts();
+        let caller = state.auth.optional(&parts).await?;
+        let peer = Peer::of(&parts.extensions);
+        limit(&parts, state, || caller.as_ref().map_or(Key::Ip(peer.0), |caller| Key::user(&caller.user)))?;
+        let req = decode(&mut parts, body, state).await?;
+        Ok(Self { caller, peer, req })
+    }
+}
+
+impl<R> FromRequest<AppState> for Public<R>
+where
+    R: IncomingRequest<Authentication: WorksWithoutToken>,
+{
+    type Rejection = MatrixError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, MatrixError> {
+        let (mut parts, body) = request.into_parts();
+        let peer = Peer::of(&parts.extensions);
+        limit(&parts, state, || Key::Ip(peer.0))?;
+        let req = decode(&mut parts, body, state).await?;
+        Ok(Self { peer, req })
+    }
+}
+
+/// Who asks, for endpoints that read the rest of the request themselves (uploads, downloads).
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = MatrixError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, MatrixError> {
+        let caller = state.auth.caller(parts).await?;
+        limit(parts, state, || Key::user(&caller.user))?;
+        Ok(caller)
+    }
+}
+
+impl FromRequestParts<AppState> for Peer {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Self::Rejection> {
+        Ok(Self::of(&parts.extensions))
+    }
+}
+
+/// Takes one token from the bucket of the route's class, if its line in the routes names one.
+fn limit(parts: &Parts, state: &AppState, key: impl FnOnce() -> Key) -> Result<(), MatrixError> {
+    match parts.extensions.get::<Class>() {
+        Some(class) => state.limits.take(*class, key()),
+        None => Ok(()),
+    }
+}
+
+async fn decode<R: IncomingRequest>(parts: &mut Parts, body: Body, state: &AppState) -> Result<R, MatrixError> {
+    let params = RawPathParams::from_request_parts(parts, state).await;
+    let params = params.map_err(|_| MatrixError::invalid_param("the path is not UTF-8"))?;
+    let args: Vec<&str> = params.iter().map(|(_, value)| value).collect();
+    let body = read(body, state.config.max_body_bytes).await?;
+    if std::str::from_utf8(&body).is_err() {
+        return Err(MatrixError::not_json("the body is not UTF-8"));
+    }
+    let mut request = http::Request::new(&body[..]);
+    request.method_mut().clone_from(&parts.method);
+    request.uri_mut().clone_from(&parts.uri);
+    request.headers_mut().clone_from(&parts.headers);
+    R::try_from_http_request(request, &args).map_err(|error| refused(&error))
+}
+
+/// The whole body, if it has at most `limit` bytes.
+async fn read(body: Body, limit: usize) -> Result<Bytes, MatrixError> {
+    match Limited::new(body, limit).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            Err(MatrixError::too_large(format!("the body is larger than {limit} bytes")))
+        }
+        Err(_) => Err(MatrixError::not_json("the body ended early")),
+    }
+}
+
+fn refused(error: &FromHttpRequestError) -> MatrixError {
+    match error {
+        FromHttpRequestError::Deserialization(error) => malformed(error),
+        _ => MatrixError::wrong_method(),
+    }
+}
+
+fn malformed(error: &DeserializationError) -> MatrixError {
+    let message = error.to_string();
+    match error {
+        DeserializationError::Json(json) if json.is_data() => MatrixError::bad_json(message),
+        DeserializationError::Json(_) | DeserializationError::Utf8(_) => MatrixError::not_json(message),
+        DeserializationError::Query(_) if message.starts_with("missing field") => MatrixError::missing_param(message),
+        _ => MatrixError::invalid_param(message),
+    }
+}

@@ -1,0 +1,228 @@
+//! Token buckets per class and caller, in bounded memory.
+//!
+//! A bucket is one number: the time at which it will be full again. An absent bucket is full, so what is full is
+//! forgotten, and nothing is lost by it.
+
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use base::Clock;
+use parking_lot::Mutex;
+use ruma::UserId;
+
+use crate::{MatrixError, RateLimit, RateLimitsConfig};
+
+/// What is limited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// Sending an event.
+    Message,
+    /// Logging in.
+    Login,
+    /// Registering an account.
+    Registration,
+    /// Checking a registration token.
+    RegistrationToken,
+    /// Joining a room, by user.
+    Join,
+    /// Joining a room, by room.
+    JoinPerRoom,
+    /// Inviting, by room.
+    InvitePerRoom,
+    /// Inviting, by user.
+    Invite,
+    /// Creating a room.
+    CreateRoom,
+    /// Reporting content.
+    Report,
+    /// Creating media.
+    CreateMedia,
+    /// Setting one's presence.
+    Presence,
+}
+
+/// Whose bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// An address; of IPv6 the network of 64 bits that one customer has.
+    Ip(IpAddr),
+    /// An account, room or another name.
+    Name(String),
+}
+
+impl Key {
+    /// The bucket of `user`.
+    pub fn user(user: &UserId) -> Self {
+        Self::Name(user.to_string())
+    }
+
+    fn widened(self) -> Self {
+        match self {
+            Self::Ip(IpAddr::V6(ip)) => Self::Ip(IpAddr::V6((ip.to_bits() & (u128::MAX << 64)).into())),
+            other => other,
+        }
+    }
+}
+
+/// Locks that share the buckets.
+const SHARDS: usize = 16;
+/// Buckets kept per shard; at about 100 bytes each all shards together stay below 10 MB.
+const BUCKETS_PER_SHARD: usize = 5_000;
+
+/// All buckets. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct RateLimits(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: RateLimitsConfig,
+    clock: Clock,
+    hasher: RandomState,
+    shards: [Mutex<HashMap<(Class, Key), Bucket>>; SHARDS],
+}
+
+/// When the bucket is full again, in microseconds since the epoch.
+type Bucket = u64;
+
+impl RateLimits {
+    /// Buckets that are all full.
+    pub fn new(config: RateLimitsConfig, clock: Clock) -> Self {
+        let shards = std::array::from_fn(|_| Mutex::default());
+        Self(Arc::new(Inner { config, clock, hasher: RandomState::new(), shards }))
+    }
+
+    /// Takes one token from the bucket of `key`.
+    ///
+    /// # Errors
+    /// 429 with the time until the next token if the bucket is empty; nothing is taken then.
+    pub fn take(&self, class: Class, key: Key) -> Result<(), MatrixError> {
+        if !self.0.config.enabled {
+            return Ok(());
+        }
+        let limit = self.limit(class);
+        let now = self.0.clock.now().saturating_mul(1000);
+        let key = (class, key.widened());
+        let index = usize::try_from(self.0.hasher.hash_one(&key)).unwrap_or_default() % SHARDS;
+        let Some(shard) = self.0.shards.get(index) else { return Ok(()) };
+        let mut buckets = shard.lock();
+        let full_at = buckets.get(&key).copied().unwrap_or(0).max(now);
+        match fill(full_at, now, limit) {
+            Ok(full_at) => {
+                make_room(&mut buckets, now);
+                buckets.insert(key, full_at);
+                Ok(())
+            }
+            Err(wait) => Err(MatrixError::limited(wait)),
+        }
+    }
+
+    fn limit(&self, class: Class) -> RateLimit {
+        let config = &self.0.config;
+        match class {
+            Class::Message => config.message,
+            Class::Login => config.login,
+            Class::Registration => config.registration,
+            Class::RegistrationToken => config.registration_token,
+            Class::Join => config.join,
+            Class::JoinPerRoom => config.join_per_room,
+            Class::InvitePerRoom => config.invite_per_room,
+            Class::Invite => config.invite,
+            Class::CreateRoom => config.create_room,
+            Class::Report => config.report,
+            Class::CreateMedia => config.create_media,
+            Class::Presence => config.presence,
+        }
+    }
+}
+
+/// When a bucket that is full at `full_at` is full after one more token was taken, or how long to wait for it.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
+fn fill(full_at: u64, now: u64, limit: RateLimit) -> Result<u64, Duration> {
+    // A rate of zero means never again within a day.
+    let per_token = (1_000_000.0 / limit.per_second.max(1.0 / 86_400.0)) as u64;
+    let taken = full_at.saturating_add(per_token);
+    let deepest = now.saturating_add(per_token.saturating_mul(u64::from(limit.burst.max(1))));
+    if taken > deepest { Err(Duration::from_micros(taken - deepest)) } else { Ok(taken) }
+}
+
+/// Forgets full buckets, and if that is not enough the one that is full the soonest.
+fn make_room(buckets: &mut HashMap<(Class, Key), Bucket>, now: u64) {
+    if buckets.len() < BUCKETS_PER_SHARD {
+        return;
+    }
+    buckets.retain(|_, full_at| *full_at > now);
+    if buckets.len() >= BUCKETS_PER_SHARD
+        && let Some(fullest) = buckets.iter().min_by_key(|(_, full_at)| **full_at).map(|(key, _)| key.clone())
+    {
+        buckets.remove(&fullest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(config: RateLimitsConfig) -> (RateLimits, Clock) {
+        let clock = Clock::fixed(1_000_000);
+        (RateLimits::new(config, clock.clone()), clock)
+    }
+
+    fn alice() -> Key {
+        Key::Name("@alice:example.org".to_owned())
+    }
+
+    #[test]
+    fn a_burst_passes_and_then_one_per_period() {
+        let (limits, clock) = limits(RateLimitsConfig::default());
+        for _ in 0..10 {
+            limits.take(Class::Message, alice()).unwrap();
+        }
+        let error = limits.take(Class::Message, alice()).unwrap_err();
+        assert_eq!(error.status(), http::StatusCode::TOO_MANY_REQUESTS);
+        clock.advance(5_000);
+        limits.take(Class::Message, alice()).unwrap();
+        assert!(limits.take(Class::Message, alice()).is_err());
+    }
+
+    #[test]
+    fn callers_and_classes_do_not_share_buckets() {
+        let (limits, _) = limits(RateLimitsConfig::default());
+        for _ in 0..10 {
+            limits.take(Class::Message, alice()).unwrap();
+        }
+        limits.take(Class::Join, alice()).unwrap();
+        limits.take(Class::Message, Key::Name("@bob:example.org".to_owned())).unwrap();
+    }
+
+    #[test]
+    fn addresses_of_one_ipv6_network_share_a_bucket() {
+        let (limits, _) = limits(RateLimitsConfig::default());
+        for host in 0..5 {
+            let ip = format!("2001:db8::{host}").parse().unwrap();
+            limits.take(Class::Login, Key::Ip(ip)).unwrap();
+        }
+        assert!(limits.take(Class::Login, Key::Ip("2001:db8::77".parse().unwrap())).is_err());
+    }
+
+    #[test]
+    fn nothing_is_limited_when_disabled() {
+        let (limits, _) = limits(RateLimitsConfig { enabled: false, ..Default::default() });
+        for _ in 0..1000 {
+            limits.take(Class::Login, alice()).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_number_of_buckets_is_bounded() {
+        let (limits, _) = limits(RateLimitsConfig::default());
+        for n in 0..SHARDS * BUCKETS_PER_SHARD + 5_000 {
+            limits.take(Class::Message, Key::Name(n.to_string())).unwrap();
+        }
+        assert!(limits.0.shards.iter().all(|shard| shard.lock().len() <= BUCKETS_PER_SHARD));
+    }
+}

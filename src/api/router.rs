@@ -1,0 +1,36 @@
+//! The whole router, from what a listener serves.
+
+use axum::{Router, extract::Request, middleware::Next};
+
+use crate::{AppState, MatrixError, Routes, client, middleware};
+
+/// Which of the APIs a listener serves.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Serves {
+    /// The client-server API.
+    pub client: bool,
+}
+
+impl Serves {
+    /// The endpoints of these APIs.
+    pub fn routes(self) -> Routes {
+        let mut routes = Routes::new();
+        if self.client {
+            routes = client::routes(routes);
+        }
+        routes
+    }
+}
+
+/// The router of `routes` with everything around it.
+pub fn router(routes: Routes, state: AppState) -> Router {
+    let ids = middleware::RequestIds::new();
+    routes
+        .into_router()
+        .method_not_allowed_fallback(async || MatrixError::wrong_method())
+        .fallback(async || MatrixError::unrecognized())
+        .layer(axum::middleware::from_fn(move |request: Request, next: Next| {
+            middleware::around(ids.clone(), request, next)
+        }))
+        .with_state(state)
+}

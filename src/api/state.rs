@@ -1,0 +1,49 @@
+//! The domain objects that handlers take by `State<...>`.
+
+use std::{ops::Deref, sync::Arc};
+
+use axum::extract::FromRef;
+
+use crate::{Auth, Config, RateLimits};
+
+/// Everything that handlers may ask for; a handler names in its signature what it uses.
+#[derive(Debug, Clone)]
+pub struct AppState(Arc<Parts>);
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl From<Parts> for AppState {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+/// Declares [`Parts`] and lets each of its fields be taken by `State<Type>`.
+macro_rules! parts {
+    ($($(#[$doc:meta])* $field:ident: $type:ty,)*) => {
+        /// What the edge is built from, one field per domain object.
+        #[derive(Debug)]
+        pub struct Parts { $($(#[$doc])* pub $field: $type,)* }
+
+        $(impl FromRef<AppState> for $type {
+            fn from_ref(state: &AppState) -> Self {
+                state.$field.clone()
+            }
+        })*
+    };
+}
+
+parts! {
+    /// Settings of the edge itself.
+    config: Arc<Config>,
+    /// Access tokens.
+    auth: Auth,
+    /// Rate limits.
+    limits: RateLimits,
+}
