@@ -63,7 +63,12 @@ impl Recent {
 
     fn changed_since(&self, key: &[u8], begun: u64) -> bool {
         self.changed.get(&self.hasher.hash_one(key)).is_some_and(|sequence| *sequence > begun)
-            || self.cleared.iter().rev().take_while(|(sequence, _)| *sequence > begun).any(|(_, range)| range.contains(key))
+            || self
+                .cleared
+                .iter()
+                .rev()
+                .take_while(|(sequence, _)| *sequence > begun)
+                .any(|(_, range)| range.contains(key))
     }
 
     fn forget(&mut self) {

@@ -30,6 +30,7 @@ mod topic;
 mod tx;
 mod value;
 
+pub use bytes::Bytes;
 pub use codec::{Encode, EncodePrefix, KeyPart};
 pub use db::Db;
 pub use engine::{Commit, Durability, Engine, Observer, Pending, Rows, Snapshot, StampedPut, WriteOp};
@@ -40,7 +41,6 @@ pub use stamp::{Positions, Slot, Stamp, WriterId};
 pub use table::{Range, Table, TableInfo};
 pub use topic::{Announcement, Topic};
 pub use tx::Tx;
-pub use bytes::Bytes;
 pub use value::{Stamped, Value, decode_serde, encode_serde};
 
 /// Result with the storage error.

@@ -93,8 +93,11 @@ impl Snapshot for Moment {
 impl State {
     fn apply(&mut self, commit: &mut Commit, first: Stamp) {
         for range in &commit.cleared {
-            let gone: Vec<_> =
-                self.rows.range(Bytes::copy_from_slice(&range.start)..Bytes::copy_from_slice(&range.end)).map(|(key, _)| key.clone()).collect();
+            let gone: Vec<_> = self
+                .rows
+                .range(Bytes::copy_from_slice(&range.start)..Bytes::copy_from_slice(&range.end))
+                .map(|(key, _)| key.clone())
+                .collect();
             for key in gone {
                 self.rows.remove(&key);
             }
@@ -139,10 +142,7 @@ impl Engine for Memory {
         let changes: Vec<_> = commit
             .topics
             .drain(..)
-            .map(|(topic, slot)| Announcement {
-                topic,
-                stamp: Stamp { n: first.n + u64::from(slot.index()), ..first },
-            })
+            .map(|(topic, slot)| Announcement { topic, stamp: Stamp { n: first.n + u64::from(slot.index()), ..first } })
             .collect();
         observers.iter().for_each(|observer| observer.record(&changes));
         state.positions.advance(self.writer, first.n + u64::from(commit.stamps) - 1);

@@ -13,6 +13,9 @@ const PAGE: usize = 128;
 
 /// Typed reads, the same for a [`View`] and a [`crate::Tx`].
 pub trait Read: Send + Sync {
+    /// Whether what is read here is committed: a transaction says no once it has written something.
+    fn is_pristine(&self) -> bool;
+
     /// One row by its encoded key. A transaction remembers the key if it `decides` on the row.
     fn raw_get(&self, key: Vec<u8>, decides: bool) -> BoxFuture<'_, Result<Option<Bytes>>>;
 
@@ -172,6 +175,10 @@ impl View {
 }
 
 impl Read for View {
+    fn is_pristine(&self) -> bool {
+        true
+    }
+
     fn raw_get(&self, key: Vec<u8>, _decides: bool) -> BoxFuture<'_, Result<Option<Bytes>>> {
         Box::pin(async move { self.0.get(&key).await })
     }

@@ -101,7 +101,10 @@ async fn check_table(tx: &mut crate::Tx, table: &TableInfo) -> Result<()> {
             )));
         }
         Some(stored) if stored.version < table.version => {
-            return Err(Error::Refused(format!("table {} needs a migration from version {}", table.name, stored.version)));
+            return Err(Error::Refused(format!(
+                "table {} needs a migration from version {}",
+                table.name, stored.version
+            )));
         }
         Some(_) => {}
     }

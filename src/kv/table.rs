@@ -165,7 +165,9 @@ impl<K, V: Value> Table<K, V> {
             Some(version) if *version == self.version => {
                 V::decode(bytes.slice(1..)).map_err(|reason| Error::corrupt(self.name, reason))
             }
-            Some(version) => Err(Error::corrupt(self.name, format!("row version {version}, expected {}", self.version))),
+            Some(version) => {
+                Err(Error::corrupt(self.name, format!("row version {version}, expected {}", self.version)))
+            }
             None => Err(Error::corrupt(self.name, "empty row")),
         }
     }

@@ -171,6 +171,10 @@ impl Tx {
 }
 
 impl Read for Tx {
+    fn is_pristine(&self) -> bool {
+        self.commit.writes.is_empty() && self.commit.cleared.is_empty()
+    }
+
     fn raw_get(&self, key: Vec<u8>, decides: bool) -> BoxFuture<'_, Result<Option<Bytes>>> {
         Box::pin(async move {
             if let Some(own) = self.own(&key) {

@@ -1,0 +1,209 @@
+//! Building and appending events of local users.
+
+use std::{collections::HashMap, sync::Arc};
+
+use event::{Draft, Pdu, RoomVersionRules};
+use kv::{Read, Tx};
+use ruma::{
+    MilliSecondsSinceUnixEpoch, OwnedDeviceId, OwnedEventId, OwnedTransactionId, OwnedUserId, RoomId, UInt, UserId,
+    events::{StateEventType, TimelineEventType},
+};
+
+use crate::{
+    Result, RoomError, RoomInfo, Rooms, Tip,
+    lookup::rules,
+    num::{EventNum, RoomNum},
+    row::Transaction,
+    tables::TRANSACTIONS,
+};
+
+/// Most events that a new one follows.
+const MAX_PREV: usize = 20;
+
+/// A transaction id and where it counts: on one device, for one endpoint with its path.
+#[derive(Debug, Clone)]
+pub struct Once {
+    /// The device that sends.
+    pub device: OwnedDeviceId,
+    /// The id that the client chose.
+    pub id: OwnedTransactionId,
+}
+
+/// What a local user wants to send.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Who sends.
+    pub sender: OwnedUserId,
+    /// What.
+    pub draft: Draft,
+    /// Makes a repetition answer the first event.
+    pub once: Option<Once>,
+    /// Dated by an application service; otherwise now. Milliseconds since the Unix epoch.
+    pub dated: Option<u64>,
+}
+
+impl Outgoing {
+    /// `draft` from `sender`, dated now, without transaction id.
+    pub fn new(sender: &UserId, draft: Draft) -> Self {
+        Self { sender: sender.to_owned(), draft, once: None, dated: None }
+    }
+
+    fn scope(&self, room: RoomNum, once: &Once) -> String {
+        format!("{}/{}/{}", room.0, self.draft.kind, once.id)
+    }
+}
+
+/// What a transaction must not find out for itself: it would differ when it runs again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    pub now: u64,
+    pub random: [u8; 16],
+}
+
+impl Rooms {
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { now: self.clock.now(), random: base::random::bytes() }
+    }
+
+    /// Builds, authorizes and appends one local event; nothing is written unless all of it is.
+    ///
+    /// # Errors
+    /// [`RoomError::UnknownRoom`], [`RoomError::Denied`], [`RoomError::TooLarge`], [`RoomError::BadContent`].
+    pub async fn send(&self, room_id: &RoomId, out: &Outgoing) -> Result<OwnedEventId> {
+        let moment = self.moment();
+        let room = self.num(&self.db.view(), room_id).await?;
+        let turn = self.queue.turn(room).await;
+        let (event_id, pending) = kv::retry(|| async {
+            let mut tx = self.db.begin();
+            if let Some(id) = sent_before(&tx, room, out).await? {
+                return Ok::<_, RoomError>((id, None));
+            }
+            let mut tip = self.tip(&tx, room).await?;
+            let pdu = self.compose(&mut tx, room, &mut tip, out, moment).await?;
+            Ok((pdu.event_id.clone(), Some(tx.submit().await?)))
+        })
+        .await?;
+        drop(turn);
+        if let Some(pending) = pending {
+            pending.durable().await?;
+        }
+        Ok(event_id)
+    }
+
+    /// Builds and authorizes one local event on `tip` and appends it within `tx`.
+    pub(crate) async fn compose(
+        &self,
+        tx: &mut Tx,
+        room: RoomNum,
+        tip: &mut Tip,
+        out: &Outgoing,
+        moment: Moment,
+    ) -> Result<Arc<Pdu>> {
+        let info = self.info(tx, room).await?;
+        let rules = rules(&info.version)?;
+        let pdu = self.build(tx, room, &info, &rules, tip, out, moment).await?;
+        let transaction = out.once.as_ref().map(|once| {
+            tx.put(&TRANSACTIONS, (&*out.sender, &*once.device, out.scope(room, once)), &pdu.event_id);
+            Transaction { device: once.device.clone(), id: once.id.clone() }
+        });
+        self.append(tx, room, &info, tip, &pdu, transaction).await?;
+        Ok(pdu)
+    }
+
+    async fn build(
+        &self,
+        tx: &Tx,
+        room: RoomNum,
+        info: &RoomInfo,
+        rules: &RoomVersionRules,
+        tip: &Tip,
+        out: &Outgoing,
+        moment: Moment,
+    ) -> Result<Arc<Pdu>> {
+        let draft = &out.draft;
+        let wanted = event::auth_types(&draft.kind, &out.sender, draft.state_key.as_deref(), &draft.content, rules)?;
+        let auth = self.auth_state(tx, room, tip, wanted).await?;
+        let prev = previous(tip);
+        let auth_events: Vec<_> = auth.values().map(|pdu| pdu.event_id.clone()).collect();
+        let hashes = self.reference_hashes(tx, room, rules, &prev, &auth).await?;
+        let ids: Vec<_> = prev.iter().map(|(_, id)| id.clone()).collect();
+        let place = event::Place {
+            room_id: Some(&info.id),
+            sender: &out.sender,
+            prev_events: &ids,
+            auth_events: &auth_events,
+            hashes: &hashes,
+            depth: tip.next_depth(),
+            origin_server_ts: timestamp(out.dated.unwrap_or(moment.now)),
+            random: moment.random,
+        };
+        let pdu = draft.build(&place, &self.signer, rules)?;
+        // Version 12 leaves the create event out of auth_events, but the rules look at it.
+        let create = self.state_event(tx, room, tip.state, "m.room.create", "").await?;
+        event::authorize(&pdu, rules, |kind, key| match kind {
+            StateEventType::RoomCreate => create.clone(),
+            _ => auth.get(&(kind.clone(), key.to_owned())).cloned(),
+        })?;
+        Ok(Arc::new(pdu))
+    }
+
+    /// The events at the keys that authorize an event, where the current state has them.
+    async fn auth_state(
+        &self,
+        tx: &Tx,
+        room: RoomNum,
+        tip: &Tip,
+        wanted: Vec<(StateEventType, String)>,
+    ) -> Result<HashMap<(StateEventType, String), Arc<Pdu>>> {
+        let mut found = HashMap::new();
+        for (kind, key) in wanted {
+            if let Some(pdu) = self.state_event(tx, room, tip.state, &kind.to_string(), &key).await? {
+                found.insert((kind, key), pdu);
+            }
+        }
+        Ok(found)
+    }
+
+    /// What room versions 1 and 2 want beside the ids of other events.
+    async fn reference_hashes(
+        &self,
+        tx: &Tx,
+        room: RoomNum,
+        rules: &RoomVersionRules,
+        prev: &[(EventNum, OwnedEventId)],
+        auth: &HashMap<(StateEventType, String), Arc<Pdu>>,
+    ) -> Result<Vec<(OwnedEventId, String)>> {
+        if rules.event_id_format != ruma::room_version_rules::EventIdFormatVersion::V1 {
+            return Ok(Vec::new());
+        }
+        let mut pdus: Vec<_> = auth.values().cloned().collect();
+        for (num, _) in prev {
+            pdus.push(self.pdu(tx, room, *num).await?);
+        }
+        Ok(pdus.iter().map(|pdu| (pdu.event_id.clone(), event::reference_hash(pdu.json(), rules))).collect())
+    }
+}
+
+/// The event that this device sent under this transaction id before.
+async fn sent_before(tx: &Tx, room: RoomNum, out: &Outgoing) -> Result<Option<OwnedEventId>> {
+    match &out.once {
+        Some(once) => Ok(tx.get(&TRANSACTIONS, (&*out.sender, &*once.device, out.scope(room, once))).await?),
+        None => Ok(None),
+    }
+}
+
+/// The extremities that the next event follows: the deepest, if there are too many.
+fn previous(tip: &Tip) -> Vec<(EventNum, OwnedEventId)> {
+    let mut all: Vec<_> = tip.extremities.iter().collect();
+    all.sort_by_key(|extremity| std::cmp::Reverse(extremity.depth));
+    all.into_iter().take(MAX_PREV).map(|extremity| (extremity.num, extremity.id.clone())).collect()
+}
+
+pub(crate) fn timestamp(millis: u64) -> MilliSecondsSinceUnixEpoch {
+    MilliSecondsSinceUnixEpoch(UInt::new(millis).unwrap_or(UInt::MAX))
+}
+
+/// Whether events of this type are sent by a membership change rather than as plain state.
+pub(crate) fn is_member(kind: &TimelineEventType) -> bool {
+    *kind == TimelineEventType::RoomMember
+}

@@ -1,0 +1,45 @@
+//! Rooms: their events, their state, their timelines, who is in them.
+//!
+//! **Owns** the event graph and its tip, the persistent state trees, the timeline, the one write path for events
+//! ([`Rooms::append`]), memberships, and reading all of that.
+//! **Must not know** HTTP, sync responses, push rules, the network. What other crates derive from an event they
+//! do in a [`Projection`], inside the transaction that appends it.
+//! **Tables**: [`tables`].
+//! **Tasks**: none.
+//! **Invariants**
+//! - `append` is the only function that adds to a timeline; an event and all that is derived from it are one
+//!   transaction, which decides on the room's [`Tip`].
+//! - Equal states have equal roots; the state before an event never changes once it is stored.
+//! - An event is shown only if its verdict is accepted and it has a place.
+//! - Row caches are filled from transactions that have written nothing yet, so an aborted one leaves no trace.
+
+mod append;
+mod caches;
+mod compose;
+mod create;
+pub mod directory;
+mod error;
+mod lookup;
+mod membership;
+mod num;
+mod projection;
+mod queue;
+mod rooms;
+pub mod row;
+pub mod state;
+pub mod tables;
+mod timeline;
+
+pub use compose::{Once, Outgoing};
+pub use create::{CreateRoom, InitialState, MemberProfile, Preset};
+pub use error::RoomError;
+pub use lookup::MemberEvent;
+pub use num::{EventNum, Place, RoomNum};
+pub use projection::{Appended, Projection};
+pub use rooms::{Config, Rooms};
+pub use row::{EventMeta, EventRow, Membership, RoomInfo, Tip, UserRoom};
+pub use tables::EventRef;
+pub use timeline::{Direction, TimelinePage};
+
+/// Result with a [`RoomError`].
+pub type Result<T, E = RoomError> = std::result::Result<T, E>;

@@ -1,0 +1,107 @@
+use std::sync::Arc;
+
+use base::Clock;
+use event::Signer;
+use kv::{Db, Read};
+use parking_lot::Mutex;
+use ruma::{RoomVersionId, ServerName};
+use serde::{Deserialize, Serialize};
+
+use crate::{Projection, caches::Caches, num::RoomNum, queue::Queue, tables::LEASES};
+
+/// Room numbers leased at a time.
+const LEASE: u64 = 256;
+
+/// `[rooms]`
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The version that new rooms get when nobody asks for another one.
+    pub default_room_version: RoomVersionId,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { default_room_version: event::version::DEFAULT }
+    }
+}
+
+/// The rooms of this server. Cheap to clone.
+#[derive(Clone)]
+pub struct Rooms {
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
+    pub(crate) signer: Arc<Signer>,
+    pub(crate) config: Arc<Config>,
+    pub(crate) caches: Arc<Caches>,
+    pub(crate) projections: Arc<Vec<Box<dyn Projection>>>,
+    pub(crate) queue: Arc<Queue>,
+    lease: Arc<Mutex<std::ops::Range<u64>>>,
+}
+
+impl std::fmt::Debug for Rooms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rooms").field("server", &self.server().as_str()).finish_non_exhaustive()
+    }
+}
+
+impl Rooms {
+    /// The rooms in `db`. `cache_bytes` bounds what is kept decoded; `projections` run with every append.
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        signer: Arc<Signer>,
+        config: Config,
+        cache_bytes: u64,
+        projections: Vec<Box<dyn Projection>>,
+    ) -> Self {
+        Self {
+            db,
+            clock,
+            signer,
+            config: Arc::new(config),
+            caches: Arc::new(Caches::new(cache_bytes)),
+            projections: Arc::new(projections),
+            queue: Arc::default(),
+            lease: Arc::default(),
+        }
+    }
+
+    /// This server's name.
+    pub fn server(&self) -> &ServerName {
+        self.signer.server_name()
+    }
+
+    /// The database that the rooms are in.
+    pub fn db(&self) -> &Db {
+        &self.db
+    }
+
+    /// The clock that events are dated by.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The version that new rooms get when nobody asks for another one.
+    pub fn default_version(&self) -> &RoomVersionId {
+        &self.config.default_room_version
+    }
+
+    /// A room number that nobody has had, from a leased block.
+    pub(crate) async fn fresh_num(&self) -> kv::Result<RoomNum> {
+        if let Some(n) = self.lease.lock().next() {
+            return Ok(RoomNum(n));
+        }
+        let start = kv::retry(|| async {
+            let mut tx = self.db.begin();
+            let start = tx.get(&LEASES, ()).await?.unwrap_or(1);
+            tx.put(&LEASES, (), &(start + LEASE));
+            // The transaction that uses a number is durable after this one.
+            tx.submit().await?;
+            Ok::<_, kv::Error>(start)
+        })
+        .await?;
+        *self.lease.lock() = start + 1..start + LEASE;
+        Ok(RoomNum(start))
+    }
+}

@@ -1,0 +1,80 @@
+//! The tables of this crate.
+
+use kv::{Stamp, Stamped, Table, TableInfo};
+use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedUserId};
+
+use crate::{
+    num::{EventNum, Place, RoomNum},
+    row::{EventRow, RoomInfo, Tip, UserRoom},
+    state::Root,
+};
+
+/// Number by room id.
+pub const ROOM_IDS: Table<OwnedRoomId, RoomNum> = Table::new(0x0300, "room.ids", 1);
+/// What never changes about a room.
+pub const ROOMS: Table<RoomNum, RoomInfo> = Table::new(0x0301, "room.rooms", 1);
+/// Where a room stands.
+pub const TIPS: Table<RoomNum, Tip> = Table::new(0x0302, "room.tips", 1);
+/// Room and number by event id.
+pub const EVENT_IDS: Table<OwnedEventId, EventRef> = Table::new(0x0303, "room.event_ids", 1);
+/// Events; rewritten only by a redaction or when an outlier gets its place.
+pub const EVENTS: Table<(RoomNum, EventNum), EventRow> = Table::new(0x0304, "room.events", 1);
+/// Shown events in timeline order.
+pub const TIMELINE: Table<(RoomNum, Place), EventNum> = Table::new(0x0305, "room.timeline", 1);
+/// Shown events in stream order, over all rooms.
+pub const STREAM: Table<Stamp, EventRef> = Table::new(0x0306, "room.stream", 1);
+/// Shown events of a room in stream order.
+pub const ROOM_STREAM: Table<(RoomNum, Stamp), EventNum> = Table::new(0x0307, "room.room_stream", 1);
+/// Nodes of state trees by their hash.
+pub const STATE_NODES: Table<(RoomNum, Root), bytes::Bytes> = Table::new(0x0308, "room.state_nodes", 1);
+/// Number of an event type in its room.
+pub const STATE_TYPES: Table<(RoomNum, String), u32> = Table::new(0x0309, "room.state_types", 1);
+/// Number of a state key under its type.
+pub const STATE_KEYS: Table<(RoomNum, u32, String), u32> = Table::new(0x030A, "room.state_keys", 1);
+/// The next number of a state key under this type; type 0 counts the types.
+pub const STATE_NEXT: Table<(RoomNum, u32), u32> = Table::new(0x030B, "room.state_next", 1);
+/// Member events by room, membership code and user.
+pub const MEMBERS: Table<(RoomNum, u8, OwnedUserId), EventNum> = Table::new(0x030C, "room.members", 1);
+/// A user's part in each of their rooms, with the position at which the membership last changed.
+pub const USER_ROOMS: Table<(OwnedUserId, RoomNum), Stamped<UserRoom>> = Table::new(0x030D, "room.user_rooms", 1);
+/// Rooms in which a user's membership changed, in stream order.
+pub const USER_CHANGES: Table<(OwnedUserId, Stamp), RoomNum> = Table::new(0x030E, "room.user_changes", 1);
+/// Events sent by (user, device, scope of the transaction id).
+pub const TRANSACTIONS: Table<(OwnedUserId, OwnedDeviceId, String), OwnedEventId> =
+    Table::new(0x030F, "room.transactions", 1);
+/// The next room number to lease.
+pub const LEASES: Table<(), u64> = Table::new(0x0310, "room.leases", 1);
+
+/// An event wherever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct EventRef {
+    /// Its room.
+    pub room: RoomNum,
+    /// Its number there.
+    pub num: EventNum,
+}
+kv::value!(EventRef);
+
+/// For the schema check.
+pub const ALL: &[TableInfo] = &[
+    ROOM_IDS.info(),
+    ROOMS.info(),
+    TIPS.info(),
+    EVENT_IDS.info(),
+    EVENTS.info(),
+    TIMELINE.info(),
+    STREAM.info(),
+    ROOM_STREAM.info(),
+    STATE_NODES.info(),
+    STATE_TYPES.info(),
+    STATE_KEYS.info(),
+    STATE_NEXT.info(),
+    MEMBERS.info(),
+    USER_ROOMS.info(),
+    USER_CHANGES.info(),
+    TRANSACTIONS.info(),
+    LEASES.info(),
+    crate::directory::ALIASES.info(),
+    crate::directory::ROOM_ALIASES.info(),
+    crate::directory::PUBLISHED.info(),
+];
