@@ -2,7 +2,8 @@
 //!
 //! Owns: the event format of every room version ([`Pdu`]), canonical JSON, hashes and signatures
 //! ([`Signer`]), building events ([`Draft`]), the stored form and what clients see of it
-//! ([`StoredEvent`]), redaction, authorization ([`authorize`], [`check_auth_events`]).
+//! ([`StoredEvent`]), redaction, verification ([`verify`]), authorization ([`authorize`],
+//! [`check_auth_events`]) and state resolution ([`state_res`]).
 //!
 //! Must not know: where events are kept, who is connected, what time it is.
 //!
@@ -21,7 +22,9 @@ mod pdu;
 mod redact;
 mod scan;
 mod sign;
+pub mod state_res;
 mod stored;
+pub mod verify;
 pub mod version;
 
 pub use auth::{Denied, auth_types, authorize, check_auth_events, power::PowerLevels};

@@ -3,21 +3,19 @@
 use std::{collections::HashMap, sync::Arc};
 
 use ruma::{
-    MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, UInt, UserId,
+    EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, UInt, UserId,
     events::{StateEventType, TimelineEventType},
     room_version_rules::RoomVersionRules,
-    state_res::StateMap,
 };
 use serde_json::{Value, json, value::RawValue};
 
-use crate::{Denied, Draft, Pdu, Place, Signer, auth_types, authorize, check_auth_events, reference_hash, rules};
+use crate::{
+    Denied, Draft, Pdu, Place, Signer, auth_types, authorize, check_auth_events, reference_hash, rules,
+    state_res::{StateMap, full_auth_chain, resolve},
+};
 
 pub(crate) fn raw(value: &Value) -> Box<RawValue> {
     RawValue::from_string(value.to_string()).unwrap()
-}
-
-pub(crate) fn signer() -> Signer {
-    signer_of("hearth.test")
 }
 
 pub(crate) fn signer_of(server: &str) -> Signer {
@@ -40,12 +38,11 @@ pub(crate) fn user(name: &str) -> OwnedUserId {
 
 /// A room as one server sees it.
 pub(crate) struct TestRoom {
-    pub(crate) version: RoomVersionId,
     pub(crate) rules: RoomVersionRules,
     pub(crate) room_id: Option<OwnedRoomId>,
     pub(crate) events: HashMap<OwnedEventId, Arc<Pdu>>,
     /// The state after each event.
-    pub(crate) after: HashMap<OwnedEventId, StateMap<OwnedEventId>>,
+    pub(crate) after: HashMap<OwnedEventId, StateMap>,
     clock: u64,
 }
 
@@ -54,7 +51,6 @@ impl TestRoom {
     pub(crate) fn new(version: &RoomVersionId) -> (Self, OwnedEventId) {
         let rules = rules(version).unwrap();
         let mut room = Self {
-            version: version.clone(),
             room_id: (!rules.authorization.room_create_event_id_as_room_id)
                 .then(|| RoomId::parse("!room:hearth.test").unwrap()),
             rules,
@@ -71,7 +67,7 @@ impl TestRoom {
         (room, join)
     }
 
-    pub(crate) fn state_before(&self, prev: &[OwnedEventId]) -> StateMap<OwnedEventId> {
+    pub(crate) fn state_before(&self, prev: &[OwnedEventId]) -> StateMap {
         let states: Vec<_> = prev.iter().map(|id| self.after[id].clone()).collect();
         match states.as_slice() {
             [] => StateMap::new(),
@@ -169,7 +165,16 @@ impl TestRoom {
         self.send(prev, sender, "m.room.member", Some(user(target).as_str()), json!({ "membership": membership }))
     }
 
-    pub(crate) fn resolve(&self, _states: &[StateMap<OwnedEventId>]) -> StateMap<OwnedEventId> {
-        unimplemented!("state resolution comes with its own module")
+    pub(crate) fn fetch(&self) -> impl Fn(&EventId) -> Option<Arc<Pdu>> {
+        |id| self.events.get(id).cloned()
+    }
+
+    pub(crate) fn auth_events(&self) -> impl Fn(&EventId) -> Option<Vec<OwnedEventId>> {
+        |id| self.events.get(id).map(|pdu| pdu.auth_events.clone())
+    }
+
+    pub(crate) fn resolve(&self, states: &[StateMap]) -> StateMap {
+        let chains = states.iter().map(|state| full_auth_chain(state, self.auth_events()).unwrap()).collect();
+        resolve(&self.rules, states, chains, self.fetch()).unwrap()
     }
 }
