@@ -45,6 +45,10 @@ func main() {
 		fmt.Fprintln(os.Stderr, launch.Enter(os.Args[2]))
 		os.Exit(1)
 	}
+	if len(os.Args) == 2 && os.Args[1] == launch.ContainerCommand {
+		fmt.Fprintln(os.Stderr, launch.Container())
+		os.Exit(1)
+	}
 	opts := parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second ctrl-C ends the program at once
@@ -114,6 +118,12 @@ func run(ctx context.Context, o options) (code int, err error) {
 	launcher, err := newLauncher(ctx, o, folders)
 	if err != nil {
 		return exitNotRun, err
+	}
+
+	for _, kind := range o.lane.Kinds() {
+		if err := suite.Probe(ctx, launcher, kind, folders.run); err != nil {
+			return exitNotRun, err
+		}
 	}
 
 	began := time.Now()

@@ -47,11 +47,12 @@ func (l Launcher) Knows(image string) bool { return image == Hearth || image == 
 type order struct {
 	Launcher
 	shim.Homeserver
+	Root string // folder that holds Complement's files, as "complement"
 }
 
 // Paths inside a server's folder.
 func (o order) data() string        { return filepath.Join(o.Dir, "data") }
-func (o order) complement() string  { return filepath.Join(o.Dir, "root", "complement") }
+func (o order) complement() string  { return filepath.Join(o.Root, "complement") }
 func (o order) authority() string   { return filepath.Join(o.complement(), "ca", "ca.crt") }
 func (o order) config() string      { return filepath.Join(o.Dir, "config") }
 func (o order) certificate() string { return filepath.Join(o.Dir, "server.crt") }
@@ -61,7 +62,7 @@ func (o order) resolvConf() string  { return filepath.Join(o.Dir, "resolv.conf")
 
 // Start implements shim.Launcher.
 func (l Launcher) Start(hs shim.Homeserver) (shim.Process, error) {
-	o := order{l, hs}
+	o := order{l, hs, filepath.Join(hs.Dir, "root")}
 	written, err := json.Marshal(o)
 	if err != nil {
 		return nil, err
@@ -81,11 +82,8 @@ func (l Launcher) Start(hs shim.Homeserver) (shim.Process, error) {
 		return nil, err
 	}
 	defer log.Close() // the process has its own copy
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(self, EnterCommand, orderFile)
+	// Not by its path: a build may have put another program there meanwhile.
+	cmd := exec.Command("/proc/self/exe", EnterCommand, orderFile)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = o.Dir, log, log
 	cmd.Env = o.environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
@@ -122,6 +120,11 @@ func Enter(orderFile string) error {
 			return fmt.Errorf("mount over %s: %w", to, err)
 		}
 	}
+	return o.become(os.Environ())
+}
+
+// become turns this process into the server, and returns only if that fails.
+func (o order) become(env []string) error {
 	if err := o.issueCertificate(); err != nil {
 		return fmt.Errorf("certificate for %s: %w", o.Name, err)
 	}
@@ -129,7 +132,7 @@ func Enter(orderFile string) error {
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("%s: %w", argv[0], syscall.Exec(argv[0], argv, os.Environ()))
+	return fmt.Errorf("%s: %w", argv[0], syscall.Exec(argv[0], argv, env))
 }
 
 // prepare writes the configuration and says which program reads it.

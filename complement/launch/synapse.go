@@ -26,7 +26,7 @@ func InstallSynapse(ctx context.Context, folder string) (python string, err erro
 	fmt.Println("Installing Synapse", SynapseVersion, "into", folder, "(first use)")
 	steps := [][]string{
 		{"python3", "-m", "venv", "--clear", folder},
-		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "matrix-synapse==" + SynapseVersion},
+		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "matrix-synapse[url-preview]==" + SynapseVersion},
 	}
 	for _, step := range steps {
 		if out, err := exec.CommandContext(ctx, step[0], step[1:]...).CombinedOutput(); err != nil {

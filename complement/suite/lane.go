@@ -31,6 +31,14 @@ func (l Lane) Check() error {
 	return nil
 }
 
+// Kinds are those of the lane's servers.
+func (l Lane) Kinds() []string {
+	if l.HS1 == l.HS2 {
+		return []string{l.HS1}
+	}
+	return []string{l.HS1, l.HS2}
+}
+
 // Uses tells whether some server of the lane is of this kind.
 func (l Lane) Uses(kind string) bool { return l.HS1 == kind || l.HS2 == kind }
 
