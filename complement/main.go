@@ -101,6 +101,9 @@ func run(ctx context.Context, o options) (code int, err error) {
 	if err := folders.clean(); err != nil {
 		return exitNotRun, err
 	}
+	if err := host.CheckPorts(); err != nil {
+		return exitNotRun, err
+	}
 	defer func() { err = errors.Join(err, os.RemoveAll(folders.run)) }()
 
 	resultsFile := filepath.Join(o.results, o.lane.ResultsFile())
@@ -135,7 +138,7 @@ func run(ctx context.Context, o options) (code int, err error) {
 	if ctx.Err() != nil {
 		return exitInterrupted, errors.New("interrupted; nothing is recorded")
 	}
-	scope := suite.ScopeOf(packages, o.pattern)
+	scope := suite.ScopeOf(o.chosen(), o.pattern)
 	changes := suite.Changes(before, now, scope)
 	if before == nil {
 		changes = nil
@@ -187,12 +190,21 @@ func (f folders) clean() error {
 	return os.MkdirAll(f.run, 0o755)
 }
 
+// chosen lists the packages asked for, nil for all.
+func (o options) chosen() []string {
+	if o.packages == "" {
+		return nil
+	}
+	return strings.Split(o.packages, ",")
+}
+
+// choose lists the packages to run.
 func choose(o options) ([]string, error) {
 	all, err := suite.Packages(o.tests)
-	if err != nil || o.packages == "" {
+	wanted := o.chosen()
+	if err != nil || wanted == nil {
 		return all, err
 	}
-	wanted := strings.Split(o.packages, ",")
 	for _, name := range wanted {
 		if !slices.Contains(all, name) {
 			return nil, fmt.Errorf("no package %q; there are %s", name, strings.Join(all, ", "))

@@ -1,12 +1,8 @@
 package launch
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,10 +32,8 @@ func newOrder(t *testing.T) order {
 		shim.Homeserver{Image: Hearth, Name: "hs1", Address: "127.11.0.1", Dir: dir},
 		filepath.Join(dir, "root"),
 	}
-	for _, dir := range []string{o.data(), filepath.Dir(o.authority())} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.Mkdir(o.data(), 0o755); err != nil {
+		t.Fatal(err)
 	}
 	newAuthority(t, o)
 	return o
@@ -47,27 +41,7 @@ func newOrder(t *testing.T) order {
 
 func newAuthority(t *testing.T, o order) *x509.Certificate {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Complement"},
-		NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := writePEM(o.authority(), "CERTIFICATE", der); err != nil {
-		t.Fatal(err)
-	}
-	keyFile := strings.TrimSuffix(o.authority(), ".crt") + ".key"
-	if err := writePEM(keyFile, "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)); err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
+	cert, err := WriteAuthority(filepath.Dir(o.authority()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package launch
 import (
 	"context"
 	"crypto/rand"
+	_ "embed"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -10,6 +11,9 @@ import (
 	"os/exec"
 	"path/filepath"
 )
+
+//go:embed synapse.yaml
+var synapseConfig string
 
 // SynapseVersion is fixed, so that results of different days can be compared.
 const SynapseVersion = "1.163.2"

@@ -14,8 +14,8 @@ type Lane struct {
 	RoomVersion string // default room version
 }
 
-// DefaultRoomVersion is what the main lane uses. The pinned Complement puts
-// room creators into power_levels.users, which version 12 forbids.
+// DefaultRoomVersion is what the main lane uses. Complement of July 2026
+// puts room creators into power_levels.users, which version 12 forbids.
 const DefaultRoomVersion = "11"
 
 // Check refuses values that no lane has.

@@ -2,20 +2,14 @@ package suite
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
-	"errors"
 	"fmt"
-	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
 	"syscall"
 	"time"
 
+	"hearth/complement/launch"
 	"hearth/complement/shim"
 )
 
@@ -24,7 +18,7 @@ import (
 func Probe(ctx context.Context, launcher shim.Launcher, kind, folder string) error {
 	dir := filepath.Join(folder, "probe-"+kind)
 	defer os.RemoveAll(dir)
-	if err := writeAuthority(filepath.Join(dir, "root", "complement", "ca")); err != nil {
+	if _, err := launch.WriteAuthority(filepath.Join(dir, "root", "complement", "ca")); err != nil {
 		return err
 	}
 	if err := os.Mkdir(filepath.Join(dir, "data"), 0o755); err != nil {
@@ -79,37 +73,6 @@ func answers(ctx context.Context, url string) bool {
 	}
 	response.Body.Close()
 	return response.StatusCode == http.StatusOK
-}
-
-// writeAuthority makes a certificate authority in the files and the format
-// that Complement copies into its containers.
-func writeAuthority(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return err
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1),
-		Subject:      pkix.Name{CommonName: "probe"},
-		NotBefore:    time.Now().Add(-time.Hour),
-		NotAfter:     time.Now().Add(time.Hour),
-		IsCA:         true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign,
-	}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return err
-	}
-	write := func(name, kind string, der []byte) error {
-		return os.WriteFile(filepath.Join(dir, name), pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600)
-	}
-	return errors.Join(
-		write("ca.crt", "CERTIFICATE", cert),
-		write("ca.key", "RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(key)),
-	)
 }
 
 func tail(text []byte, most int) []byte {

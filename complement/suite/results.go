@@ -84,19 +84,20 @@ func compareTests(a, b Test) int {
 
 // Scope is the part of the suite that a run covered.
 type Scope struct {
-	Packages []string // what ran
+	Packages []string // nil for all, also those whose program is missing
 	All      bool     // every test of these packages
 	Subtests bool     // every subtest of the tests that ran
 }
 
-// ScopeOf tells what a pattern (a Go test expression) covers.
+// ScopeOf tells what a choice of packages (nil for all) and a pattern (a Go
+// test expression) cover.
 func ScopeOf(packages []string, pattern string) Scope {
 	return Scope{packages, pattern == "", !strings.Contains(pattern, "/")}
 }
 
 // expects tells whether a recorded row should have come up again.
 func (s Scope) expects(t Test, now Results) bool {
-	if !slices.Contains(s.Packages, t.Package) {
+	if s.Packages != nil && !slices.Contains(s.Packages, t.Package) {
 		return false
 	}
 	_, ran := now[t.Top()]

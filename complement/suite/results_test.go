@@ -82,6 +82,18 @@ func TestAMissingRowCountsWhereTheRunShouldHaveHadIt(t *testing.T) {
 	}
 }
 
+func TestAPackageThatIsMissingInAFullRunRegresses(t *testing.T) {
+	now := Results{{"tests", "TestC"}: Fail}
+	for _, c := range Changes(recorded, now, ScopeOf(nil, "")) {
+		if c.Package != "csapi" || !c.Regression() {
+			t.Errorf("%v", c)
+		}
+	}
+	if changes := Changes(recorded, now, ScopeOf(nil, "")); len(changes) != 4 {
+		t.Errorf("%d changes", len(changes))
+	}
+}
+
 func TestRecordingAPartKeepsTheRest(t *testing.T) {
 	now := Results{{"csapi", "TestA"}: Pass, {"csapi", "TestA/three"}: Pass}
 	want := Results{
