@@ -22,6 +22,7 @@ mod error;
 mod lookup;
 mod membership;
 mod num;
+mod present;
 mod projection;
 mod queue;
 mod rooms;
@@ -29,6 +30,7 @@ pub mod row;
 pub mod state;
 pub mod tables;
 mod timeline;
+mod visibility;
 
 pub use compose::{Once, Outgoing};
 pub use create::{CreateRoom, InitialState, MemberProfile, Preset};
@@ -40,6 +42,7 @@ pub use rooms::{Config, Rooms};
 pub use row::{EventMeta, EventRow, Membership, RoomInfo, Tip, UserRoom};
 pub use tables::EventRef;
 pub use timeline::{Direction, TimelinePage};
+pub use visibility::{HistoryVisibility, Viewer};
 
 /// Result with a [`RoomError`].
 pub type Result<T, E = RoomError> = std::result::Result<T, E>;

@@ -45,6 +45,9 @@ pub const TRANSACTIONS: Table<(OwnedUserId, OwnedDeviceId, String), OwnedEventId
 /// The next room number to lease.
 pub const LEASES: Table<(), u64> = Table::new(0x0310, "room.leases", 1);
 
+/// Redactions that did not take effect: their target is unknown, or their sender may not redact it.
+pub const HELD: Table<(RoomNum, EventNum), ()> = Table::new(0x0340, "room.held_redactions", 1);
+
 /// An event wherever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct EventRef {
@@ -74,6 +77,7 @@ pub const ALL: &[TableInfo] = &[
     USER_CHANGES.info(),
     TRANSACTIONS.info(),
     LEASES.info(),
+    HELD.info(),
     crate::directory::ALIASES.info(),
     crate::directory::ROOM_ALIASES.info(),
     crate::directory::PUBLISHED.info(),

@@ -1,0 +1,131 @@
+//! Events as clients get them: stored bytes, with `unsigned` written around.
+
+use std::{collections::HashMap, io::Write as _};
+
+use event::ClientFormat;
+use kv::Read;
+
+use crate::{
+    EventRow, Membership, Result, Rooms, Viewer,
+    num::{EventNum, RoomNum},
+    visibility::membership_in,
+};
+
+impl Rooms {
+    /// The client JSON of each row, in order. `bundle` adds aggregated relations.
+    ///
+    /// # Errors
+    /// When storage fails. Client-server API, "Room event format" and "Aggregations of child events".
+    pub async fn present(
+        &self,
+        read: &impl Read,
+        room: RoomNum,
+        viewer: &Viewer<'_>,
+        rows: &[(EventNum, EventRow)],
+        format: ClientFormat,
+        bundle: bool,
+    ) -> Result<Vec<Vec<u8>>> {
+        let linked = self.linked(read, room, rows).await?;
+        let _ = bundle;
+        let mut members = self.track_member(read, room, viewer.user).await?;
+        let mut all = Vec::with_capacity(rows.len());
+        for (_, row) in rows {
+            let mut member = members.at(self, read, room, row.meta.before).await?;
+            if row.event.kind() == "m.room.member" && row.event.state_key() == Some(viewer.user.as_str()) {
+                member = membership_in(row.event.content()).unwrap_or(member);
+            }
+            let mut unsigned = Unsigned::of(viewer, row);
+            unsigned.membership(member);
+            if let Some(replaced) = row.meta.replaces.and_then(|num| linked.get(&num)) {
+                unsigned.replaced(replaced);
+            }
+            if let Some(redaction) = row.meta.redacted_by.and_then(|num| linked.get(&num)) {
+                unsigned.redacted_because(viewer, redaction, format);
+            }
+            all.push(unsigned.around(row, format));
+        }
+        Ok(all)
+    }
+
+    /// The client JSON of each row with `unsigned` as far as the row alone says it: for lists of state.
+    pub fn present_plain(
+        &self,
+        viewer: &Viewer<'_>,
+        rows: &[(EventNum, EventRow)],
+        format: ClientFormat,
+    ) -> Vec<Vec<u8>> {
+        rows.iter().map(|(_, row)| Unsigned::of(viewer, row).around(row, format)).collect()
+    }
+
+    /// The events that these replaced and those that redacted them, in one read.
+    async fn linked(
+        &self,
+        read: &impl Read,
+        room: RoomNum,
+        rows: &[(EventNum, EventRow)],
+    ) -> Result<HashMap<EventNum, EventRow>> {
+        let nums: Vec<_> =
+            rows.iter().flat_map(|(_, row)| [row.meta.replaces, row.meta.redacted_by]).flatten().collect();
+        if nums.is_empty() {
+            return Ok(HashMap::new());
+        }
+        Ok(self.rows(read, room, nums).await?.into_iter().collect())
+    }
+}
+
+/// The `unsigned` of one event while it is written.
+pub(crate) struct Unsigned(Vec<u8>);
+
+impl Unsigned {
+    /// `age`, and the transaction id if the viewer's device sent the event.
+    pub(crate) fn of(viewer: &Viewer<'_>, row: &EventRow) -> Self {
+        let mut unsigned = Self(Vec::with_capacity(192));
+        unsigned.0.push(b'{');
+        let age = i128::from(viewer.now) - i128::from(row.event.origin_server_ts());
+        // Writing to memory does not fail.
+        let _ = write!(unsigned.0, "\"age\":{age}");
+        if let Some(transaction) = &row.meta.transaction
+            && Some(&*transaction.device) == viewer.device
+            && row.event.sender() == viewer.user
+        {
+            unsigned.text("transaction_id", transaction.id.as_str());
+        }
+        unsigned
+    }
+
+    /// A key, after which the value is appended.
+    pub(crate) fn key(&mut self, key: &str) -> &mut Vec<u8> {
+        self.0.extend_from_slice(b",\"");
+        self.0.extend_from_slice(key.as_bytes());
+        self.0.extend_from_slice(b"\":");
+        &mut self.0
+    }
+
+    fn text(&mut self, key: &str, value: &str) {
+        let out = self.key(key);
+        let _ = serde_json::to_writer(out, value);
+    }
+
+    fn membership(&mut self, membership: Membership) {
+        self.text("membership", membership.as_str());
+    }
+
+    fn replaced(&mut self, old: &EventRow) {
+        self.key("prev_content").extend_from_slice(old.event.content().as_bytes());
+        self.text("prev_sender", old.event.sender());
+        self.text("replaces_state", old.event.event_id());
+    }
+
+    fn redacted_because(&mut self, viewer: &Viewer<'_>, redaction: &EventRow, format: ClientFormat) {
+        let json = Self::of(viewer, redaction).around(redaction, format);
+        self.key("redacted_because").extend_from_slice(&json);
+    }
+
+    /// The event with this `unsigned`.
+    pub(crate) fn around(mut self, row: &EventRow, format: ClientFormat) -> Vec<u8> {
+        self.0.push(b'}');
+        let mut out = Vec::new();
+        row.event.write_client(&mut out, format, &self.0);
+        out
+    }
+}
