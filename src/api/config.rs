@@ -1,7 +1,7 @@
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Limits of the HTTP edge.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Largest request body in bytes; uploads of media have a limit of their own.
@@ -15,7 +15,7 @@ impl Default for Config {
 }
 
 /// How often one caller may do one kind of thing.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     /// Times per second in the long run.
@@ -25,7 +25,7 @@ pub struct RateLimit {
 }
 
 /// Token buckets, each filled with `per_second` and holding at most `burst`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RateLimitsConfig {
     /// Whether anything is limited at all.

@@ -1,0 +1,99 @@
+//! `hearth serve`, `hearth create-user`, `hearth check-config`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{Command, Config, Error, Server, commands, control, logs, server};
+
+/// A Matrix homeserver.
+#[derive(Debug, Parser)]
+#[command(name = "hearth", version, about, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Run the server until it is told to stop by SIGTERM or SIGINT.
+    Serve(FromFile),
+    /// Create an account, on a running server or on a stopped one.
+    CreateUser(CreateUser),
+    /// Read the configuration and say what is wrong with it.
+    CheckConfig(FromFile),
+}
+
+#[derive(Debug, Args)]
+struct FromFile {
+    /// The configuration.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct CreateUser {
+    #[command(flatten)]
+    from: FromFile,
+    /// The part of the user name between "@" and ":".
+    name: String,
+    /// Let the account administer the server.
+    #[arg(long)]
+    admin: bool,
+    /// Read the password from standard input, up to the first line break; without this one is made and printed.
+    #[arg(long)]
+    password_stdin: bool,
+}
+
+impl Cli {
+    /// Does what was asked; what it returns is to be printed.
+    ///
+    /// # Errors
+    /// With a sentence for the person at the terminal.
+    pub async fn run(self, metrics: impl FnOnce() -> Option<server::Metrics>) -> Result<Option<String>, Error> {
+        match self.what {
+            What::Serve(from) => serve(&from.config, metrics()).await.map(|()| None),
+            What::CheckConfig(from) => {
+                load(&from.config)?;
+                Ok(Some(format!("{} is fine", from.config.display())))
+            }
+            What::CreateUser(create) => create_user(create).await.map(Some),
+        }
+    }
+}
+
+fn load(path: &Path) -> Result<Config, Error> {
+    Ok(Config::load(
+        path,
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+    )?)
+}
+
+async fn serve(path: &Path, metrics: Option<server::Metrics>) -> Result<(), Error> {
+    let config = load(path)?;
+    logs::start(&config.log)?;
+    let stop = server::stop_signal();
+    let server = Server::start(config, metrics).await?;
+    server.welcome().await?;
+    server.ready();
+    stop.await;
+    server.stop().await;
+    Ok(())
+}
+
+async fn create_user(create: CreateUser) -> Result<String, Error> {
+    let config = load(&create.from.config)?;
+    let (password, shown) = if create.password_stdin {
+        (commands::password_from(std::io::stdin().lock())?, None)
+    } else {
+        let made = base::random::alphanumeric(20);
+        (made.clone(), Some(made))
+    };
+    let command = Command::CreateUser { name: create.name, password, admin: create.admin };
+    let answer = match control::ask(&config.data_dir, &command).await? {
+        Some(answer) => answer,
+        None => commands::offline(config, command).await?,
+    };
+    let said = answer.into_result()?;
+    Ok(shown.map_or(said.clone(), |password| format!("{said}\npassword: {password}")))
+}
