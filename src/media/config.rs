@@ -1,0 +1,85 @@
+use serde::{Deserialize, Serialize};
+
+/// `[media]`: what may be uploaded and how thumbnails are made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Largest file that may be uploaded, in bytes.
+    pub max_upload_bytes: u64,
+    /// What one account may store in all, in bytes; 0 sets no limit.
+    pub user_quota_bytes: u64,
+    /// How many media ids an account may hold that nothing is uploaded to yet.
+    pub max_pending_uploads: u32,
+    /// Images with more pixels get no thumbnail.
+    pub max_image_pixels: u64,
+    /// Memory that all thumbnails in the making may use together, in MiB; an image that needs more gets none.
+    pub thumbnail_memory_mb: u32,
+    /// How many thumbnails are made at the same time.
+    pub thumbnail_workers: u32,
+    /// Image formats that get thumbnails: "png", "jpeg", "gif", "webp".
+    pub thumbnail_formats: Vec<Format>,
+    /// Also serves new media to requests without an access token, under the frozen `/_matrix/media/v3` addresses.
+    pub allow_legacy: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_upload_bytes: 50 << 20,
+            user_quota_bytes: 0,
+            max_pending_uploads: 10,
+            max_image_pixels: 50_000_000,
+            thumbnail_memory_mb: 256,
+            thumbnail_workers: 2,
+            thumbnail_formats: vec![Format::Png, Format::Jpeg, Format::Gif, Format::Webp],
+            allow_legacy: false,
+        }
+    }
+}
+
+/// An image format that can be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// PNG, also animated.
+    Png,
+    /// JPEG.
+    Jpeg,
+    /// GIF.
+    Gif,
+    /// WebP, also animated.
+    Webp,
+}
+
+impl Format {
+    /// What the first bytes of a file say.
+    pub(crate) fn guess(head: &[u8]) -> Option<Self> {
+        match image::guess_format(head).ok()? {
+            image::ImageFormat::Png => Some(Self::Png),
+            image::ImageFormat::Jpeg => Some(Self::Jpeg),
+            image::ImageFormat::Gif => Some(Self::Gif),
+            image::ImageFormat::WebP => Some(Self::Webp),
+            _ => None,
+        }
+    }
+
+    /// `image/…`
+    pub(crate) fn content_type(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+            Self::Gif => "image/gif",
+            Self::Webp => "image/webp",
+        }
+    }
+
+    /// Usual end of a file name, without the dot.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpg",
+            Self::Gif => "gif",
+            Self::Webp => "webp",
+        }
+    }
+}

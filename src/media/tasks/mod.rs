@@ -1,0 +1,4 @@
+//! Reconcilers: each may run at any time, and a second run on the same state does nothing.
+
+mod clean;
+mod sweep;
