@@ -9,8 +9,12 @@ use crate::Stamp;
 pub enum Topic {
     /// Something happened in the room with this number.
     Room(u64),
-    /// Something happened that only this user sees: account data, invites, to-device messages, device lists.
+    /// Something happened that only this user sees: account data, private receipts, to-device messages.
     User(OwnedUserId),
+    /// The user's part in some room changed.
+    Memberships(OwnedUserId),
+    /// The user came, went, or said something of their presence.
+    Presence(OwnedUserId),
 }
 
 /// A [`Topic`] at the position of its change.

@@ -1,0 +1,209 @@
+use base::Clock;
+use kv::{Db, Read, Stamp, Topic};
+use room::{Place, RoomNum, Rooms};
+use ruma::{EventId, OwnedEventId, OwnedUserId, RoomId, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    EphemeralError, Result,
+    tables::{RECEIPT_LOG, RECEIPTS},
+};
+
+/// Who may know of a receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReceiptKind {
+    /// `m.read`: everybody in the room.
+    Public,
+    /// `m.read.private`: the user's own devices.
+    Private,
+}
+
+impl ReceiptKind {
+    /// As it stands in keys.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// As it stands in events.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "m.read",
+            Self::Private => "m.read.private",
+        }
+    }
+
+    fn of_code(code: u8) -> Self {
+        if code == 0 { Self::Public } else { Self::Private }
+    }
+}
+
+/// What a receipt counts for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Thread {
+    /// The whole room, as clients without threads mean it.
+    Unthreaded,
+    /// The main timeline.
+    Main,
+    /// The thread below this event.
+    Root(OwnedEventId),
+}
+
+impl Thread {
+    /// As it stands in keys: empty, `main`, or the id of the root.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Unthreaded => "",
+            Self::Main => "main",
+            Self::Root(root) => root.as_str(),
+        }
+    }
+
+    fn of_key(key: &str) -> Self {
+        match key {
+            "" => Self::Unthreaded,
+            "main" => Self::Main,
+            root => EventId::parse(root).map_or(Self::Unthreaded, Self::Root),
+        }
+    }
+}
+
+/// How far a user has read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptRow {
+    /// The last event read.
+    pub event: OwnedEventId,
+    /// Its place in the timeline.
+    pub place: Place,
+    /// When the receipt was sent, in milliseconds since the Unix epoch.
+    pub at: u64,
+}
+kv::value!(ReceiptRow);
+
+/// A receipt with whose and of what kind it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Who has read.
+    pub user: OwnedUserId,
+    /// Who may know.
+    pub kind: ReceiptKind,
+    /// What it counts for.
+    pub thread: Thread,
+    /// How far.
+    pub row: ReceiptRow,
+}
+
+/// How far everybody has read. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Receipts {
+    db: Db,
+    rooms: Rooms,
+    clock: Clock,
+}
+
+impl Receipts {
+    /// The receipts in `db`.
+    pub fn new(db: Db, rooms: Rooms, clock: Clock) -> Self {
+        Self { db, rooms, clock }
+    }
+
+    /// Notes that `user` has read up to `event`. A receipt for an earlier event than the one known changes nothing.
+    ///
+    /// # Errors
+    /// [`EphemeralError::UnknownEvent`], [`EphemeralError::NotJoined`].
+    pub async fn set(
+        &self,
+        user: &UserId,
+        room_id: &RoomId,
+        kind: ReceiptKind,
+        thread: &Thread,
+        event: &EventId,
+    ) -> Result<()> {
+        let now = self.clock.now();
+        let view = self.db.view();
+        let room = self.rooms.num(&view, room_id).await?;
+        if self.rooms.membership(&view, user, room).await? != room::Membership::Join {
+            return Err(EphemeralError::NotJoined);
+        }
+        let num = self.rooms.event_num(&view, room, event).await.map_err(|_| EphemeralError::UnknownEvent)?;
+        let place = self.rooms.row(&view, room, num).await?.meta.place.ok_or(EphemeralError::UnknownEvent)?;
+        let row = ReceiptRow { event: event.to_owned(), place, at: now };
+        kv::retry(|| self.write(user, room, kind, thread, &row)).await
+    }
+
+    async fn write(
+        &self,
+        user: &UserId,
+        room: RoomNum,
+        kind: ReceiptKind,
+        thread: &Thread,
+        row: &ReceiptRow,
+    ) -> Result<()> {
+        let mut tx = self.db.begin();
+        let key = (room, user, kind.code(), thread.as_str());
+        if let Some(old) = tx.get(&RECEIPTS, key).await? {
+            if old.value.place >= row.place {
+                return Ok(());
+            }
+            tx.delete(&RECEIPT_LOG, (room, old.at));
+        }
+        let slot = tx.stamp();
+        tx.put_stamped(&RECEIPTS, key, slot, row.clone());
+        tx.put(&RECEIPT_LOG, (room, slot), &(user.to_owned(), kind.code(), thread.as_str().to_owned()));
+        tx.announce(Topic::User(user.to_owned()), slot);
+        if kind == ReceiptKind::Public {
+            tx.announce(Topic::Room(room.0), slot);
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// All receipts of a room.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn all(&self, read: &impl Read, room: RoomNum) -> Result<Vec<Receipt>> {
+        let rows = read.scan(&RECEIPTS, RECEIPTS.under(&(room,))).collect().await?;
+        Ok(rows
+            .into_iter()
+            .map(|((_, user, kind, thread), row)| Receipt {
+                user,
+                kind: ReceiptKind::of_code(kind),
+                thread: Thread::of_key(&thread),
+                row: row.value,
+            })
+            .collect())
+    }
+
+    /// The receipts of one user in a room.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn of_user(&self, read: &impl Read, room: RoomNum, user: &UserId) -> Result<Vec<Receipt>> {
+        let rows = read.scan(&RECEIPTS, RECEIPTS.under(&(room, user))).by(16).collect().await?;
+        Ok(rows
+            .into_iter()
+            .map(|((_, user, kind, thread), row)| Receipt {
+                user,
+                kind: ReceiptKind::of_code(kind),
+                thread: Thread::of_key(&thread),
+                row: row.value,
+            })
+            .collect())
+    }
+
+    /// The receipts of a room that were set from `from` on and before `to`.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn between(&self, read: &impl Read, room: RoomNum, from: Stamp, to: Stamp) -> Result<Vec<Receipt>> {
+        let log = read.scan(&RECEIPT_LOG, RECEIPT_LOG.between(&(room, from), &(room, to))).collect().await?;
+        let keys: Vec<_> = log.into_iter().map(|(_, key)| key).collect();
+        let rows = read
+            .get_many(&RECEIPTS, keys.iter().map(|(user, kind, thread)| (room, user, *kind, thread.as_str())))
+            .await?;
+        let found = keys.into_iter().zip(rows).filter_map(|((user, kind, thread), row)| {
+            let (kind, thread) = (ReceiptKind::of_code(kind), Thread::of_key(&thread));
+            row.map(|row| Receipt { user, kind, thread, row: row.value })
+        });
+        Ok(found.collect())
+    }
+}

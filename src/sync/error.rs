@@ -1,0 +1,16 @@
+/// Why a sync has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// The token is none of this server's.
+    #[error("since is not a token of this server: leave it out to start anew")]
+    BadToken,
+    /// A room could not be read.
+    #[error(transparent)]
+    Room(#[from] room::RoomError),
+    /// An account could not be read.
+    #[error(transparent)]
+    Account(#[from] account::AccountError),
+    /// Storage.
+    #[error(transparent)]
+    Store(#[from] kv::Error),
+}

@@ -1,0 +1,136 @@
+//! What changed when, in memory: the last change of each room and user, in order of position.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    hash::Hash,
+};
+
+use kv::{Announcement, Positions, Stamp, Topic, WriterId};
+use parking_lot::RwLock;
+use room::RoomNum;
+use ruma::{OwnedUserId, UserId};
+
+/// Rooms, and as many users, whose last change is kept.
+const KEPT: usize = 50_000;
+
+/// The last change of each thing, oldest forgotten first.
+#[derive(Debug)]
+struct Latest<T> {
+    at: HashMap<T, u64>,
+    order: BTreeSet<(u64, T)>,
+    /// Changes up to here may have been forgotten.
+    floor: u64,
+}
+
+impl<T: Clone + Ord + Hash> Latest<T> {
+    fn new(floor: u64) -> Self {
+        Self { at: HashMap::new(), order: BTreeSet::new(), floor }
+    }
+
+    fn record(&mut self, what: T, n: u64) {
+        if let Some(old) = self.at.insert(what.clone(), n) {
+            self.order.remove(&(old, what.clone()));
+        }
+        self.order.insert((n, what));
+        if self.at.len() > KEPT
+            && let Some((n, what)) = self.order.pop_first()
+        {
+            self.at.remove(&what);
+            self.floor = n;
+        }
+    }
+
+    /// What changed after `n`, newest first.
+    fn since(&self, n: u64) -> impl Iterator<Item = &T> {
+        self.order.iter().rev().take_while(move |(at, _)| *at > n).map(|(_, what)| what)
+    }
+
+    fn changed(&self, what: &T, after: u64) -> bool {
+        self.at.get(what).is_some_and(|n| *n > after)
+    }
+}
+
+#[derive(Debug)]
+struct State {
+    rooms: Latest<RoomNum>,
+    users: Latest<OwnedUserId>,
+    presence: Latest<OwnedUserId>,
+}
+
+/// Answers what changed since a position from memory; `None` where it does not reach back, and the caller asks
+/// the database instead.
+#[derive(Debug)]
+pub struct ChangeIndex {
+    writer: WriterId,
+    state: RwLock<State>,
+}
+
+impl ChangeIndex {
+    /// An index of what `writer` publishes after `now`.
+    pub fn new(writer: WriterId, now: &Positions) -> Self {
+        let floor = now.of(writer);
+        let state =
+            State { rooms: Latest::new(floor), users: Latest::new(floor), presence: Latest::new(floor) };
+        Self { writer, state: RwLock::new(state) }
+    }
+
+    /// Takes note of changes, in order of position.
+    pub fn record(&self, changes: &[Announcement]) {
+        let mut state = self.state.write();
+        for Announcement { topic, stamp: Stamp { n, .. } } in changes {
+            match topic {
+                Topic::Room(room) => state.rooms.record(RoomNum(*room), *n),
+                Topic::User(user) | Topic::Memberships(user) => state.users.record(user.clone(), *n),
+                Topic::Presence(user) => state.presence.record(user.clone(), *n),
+            }
+        }
+    }
+
+    /// The rooms that changed after `since` up to `upto`.
+    pub fn rooms(&self, since: &Positions, upto: &Positions) -> Option<HashSet<RoomNum>> {
+        let after = self.reach(since, upto)?;
+        let state = self.state.read();
+        (after >= state.rooms.floor).then(|| state.rooms.since(after).copied().collect())
+    }
+
+    /// Whether nothing changed for a user who is in `rooms`; costs the smaller of their number and that of the
+    /// rooms that changed.
+    pub fn is_quiet(&self, user: &UserId, rooms: &HashSet<RoomNum>, since: &Positions, upto: &Positions) -> Option<bool> {
+        let after = self.reach(since, upto)?;
+        let state = self.state.read();
+        if after < state.rooms.floor || after < state.users.floor {
+            return None;
+        }
+        if state.users.at.get(user).is_some_and(|n| *n > after) || state.presence.since(after).next().is_some() {
+            return Some(false);
+        }
+        for (seen, room) in state.rooms.since(after).enumerate() {
+            if seen > rooms.len() {
+                return Some(!rooms.iter().any(|room| state.rooms.changed(room, after)));
+            }
+            if rooms.contains(room) {
+                return Some(false);
+            }
+        }
+        Some(true)
+    }
+
+    /// Whether something changed for `user` alone after `since`.
+    pub fn user(&self, user: &UserId, since: &Positions, upto: &Positions) -> Option<bool> {
+        let after = self.reach(since, upto)?;
+        let state = self.state.read();
+        (after >= state.users.floor).then(|| state.users.at.get(user).is_some_and(|n| *n > after))
+    }
+
+    /// The users whose presence changed after `since`; empty where the index does not reach back, as presence
+    /// is not worth asking the database.
+    pub fn presence(&self, since: &Positions) -> Vec<OwnedUserId> {
+        self.state.read().presence.since(since.of(self.writer)).cloned().collect()
+    }
+
+    /// The position of our writer to look from; `None` if another writer has moved, whom we do not hear.
+    fn reach(&self, since: &Positions, upto: &Positions) -> Option<u64> {
+        let others_stand = upto.iter().all(|(writer, n)| writer == self.writer || n == since.of(writer));
+        others_stand.then(|| since.of(self.writer))
+    }
+}

@@ -1,0 +1,29 @@
+//! `/sync`: what changed for a user, at a cost proportional to what changed.
+//!
+//! **Owns** sync tokens, the index of recent changes, who is online and waits, and the making of responses.
+//! **Must not know** HTTP, how events are written, what makes an event notify.
+//! **Tables**: none.
+//! **Tasks**: none; it observes the engine ([`Sync::observer`]).
+//! **Invariants**
+//! - A request subscribes first, then reads positions; waiters are woken only after publication.
+//! - A response covers exactly the stream between two tokens; splitting the interval gives the same union.
+//! - A token of another database epoch gets everything anew, never silence.
+
+mod error;
+mod index;
+mod json;
+mod online;
+mod response;
+mod rooms;
+mod span;
+mod streams;
+mod sync;
+mod token;
+
+pub use error::SyncError;
+pub use response::{Response, RoomPart, Summary, Unread};
+pub use sync::{Request, Sync};
+pub use token::SyncToken;
+
+/// Result with a [`SyncError`].
+pub type Result<T, E = SyncError> = std::result::Result<T, E>;

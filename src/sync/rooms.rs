@@ -1,0 +1,259 @@
+//! Which rooms have news, and what each of them says.
+
+use std::collections::{HashMap, HashSet};
+
+use kv::{Read, Stamped, View};
+use room::{EventNum, EventRow, Membership, Place, RoomNum, Rooms, Tip, UserRoom, Viewer, tables::USER_CHANGES};
+use ruma::{OwnedUserId, api::client::filter::RoomEventFilter};
+
+use crate::{
+    Request, Response, Result, RoomPart, Sync,
+    span::Span,
+    streams::{
+        account_data::{self, RoomData},
+        heroes,
+        state::{self, Wanted},
+        stripped,
+        timeline::{self, Timeline},
+    },
+};
+
+/// Timeline events of a room when the filter does not say.
+const DEFAULT_LIMIT: usize = 10;
+/// Most timeline events of a room.
+const MAX_LIMIT: usize = 1000;
+
+/// Everything that the making of one response refers to.
+pub struct Context<'a> {
+    sync: &'a Sync,
+    view: &'a View,
+    request: &'a Request,
+    span: Span<'a>,
+    ignored: HashSet<OwnedUserId>,
+    room_data: HashMap<RoomNum, RoomData>,
+    global_data: Vec<Vec<u8>>,
+    now: u64,
+}
+
+/// A room that goes into the response.
+struct Candidate {
+    room: RoomNum,
+    row: Stamped<UserRoom>,
+}
+
+impl<'a> Context<'a> {
+    /// Reads what all rooms need: account data and whom the user ignores.
+    pub async fn new(sync: &'a Sync, view: &'a View, request: &'a Request, span: Span<'a>) -> Result<Self> {
+        let changed = sync.user_changed(&request.user, span);
+        let data = account_data::read(sync, view, &request.user, span, changed).await?;
+        let ignored = account_data::ignored(sync, view, &request.user).await?;
+        Ok(Self {
+            sync,
+            view,
+            request,
+            span,
+            ignored,
+            room_data: data.rooms,
+            global_data: data.global,
+            now: sync.rooms.clock().now(),
+        })
+    }
+
+    /// Global account data.
+    pub async fn account_data(&self, response: &mut Response) -> Result<()> {
+        response.account_data.clone_from(&self.global_data);
+        Ok(())
+    }
+
+    /// All rooms with news.
+    pub async fn rooms(&self, joined: &HashSet<RoomNum>, response: &mut Response) -> Result<()> {
+        for candidate in self.candidates(joined).await? {
+            let id = self.rooms_handle().info(self.view, candidate.room).await?.id.to_string();
+            match candidate.row.value.membership {
+                Membership::Join => {
+                    let part = self.joined(candidate.room, &candidate.row).await?;
+                    if !part.is_empty() {
+                        response.join.push((id, part));
+                    }
+                }
+                Membership::Invite => response.invite.push((id, self.stripped(&candidate).await?)),
+                Membership::Knock => response.knock.push((id, self.stripped(&candidate).await?)),
+                Membership::Leave | Membership::Ban => {
+                    if let Some(part) = self.left(&candidate).await? {
+                        response.leave.push((id, part));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Rooms that may have news: all of the user's without a token, else those that changed.
+    async fn candidates(&self, joined: &HashSet<RoomNum>) -> Result<Vec<Candidate>> {
+        let user = &self.request.user;
+        let Some(since) = self.span.since else { return self.all_rooms().await };
+        let mut rooms: HashSet<RoomNum> = if self.request.full_state {
+            joined.clone()
+        } else {
+            match self.sync.index.rooms(since, self.span.upto) {
+                Some(changed) if changed.len() <= joined.len() => {
+                    changed.into_iter().filter(|room| joined.contains(room)).collect()
+                }
+                Some(changed) => joined.iter().filter(|room| changed.contains(room)).copied().collect(),
+                None => joined.clone(),
+            }
+        };
+        rooms.extend(self.room_data.keys());
+        if self.sync.user_changed(user, self.span) {
+            for (from, to) in self.span.stamps() {
+                let range = USER_CHANGES.between(&(user, from), &(user, to));
+                rooms.extend(self.view.scan(&USER_CHANGES, range).collect().await?.into_iter().map(|(_, room)| room));
+            }
+        }
+        let mut found = Vec::with_capacity(rooms.len());
+        for room in rooms {
+            if let Some(row) = self.rooms_handle().user_room(self.view, user, room).await?
+                && self.is_wanted(&row)
+            {
+                found.push(Candidate { room, row });
+            }
+        }
+        Ok(found)
+    }
+
+    async fn all_rooms(&self) -> Result<Vec<Candidate>> {
+        let rows = self.rooms_handle().user_rooms(self.view, &self.request.user).await?;
+        let all = rows.into_iter().map(|(room, row)| Candidate { room, row });
+        Ok(all.filter(|candidate| self.is_wanted(&candidate.row)).collect())
+    }
+
+    fn is_wanted(&self, row: &Stamped<UserRoom>) -> bool {
+        match row.value.membership {
+            Membership::Join => true,
+            Membership::Invite | Membership::Knock => self.span.contains(row.at),
+            Membership::Leave | Membership::Ban => {
+                let news = self.span.since.is_some() && self.span.contains(row.at);
+                !row.value.forgotten && (news || self.request.filter.room.include_leave)
+            }
+        }
+    }
+
+    /// A room that the user is in.
+    async fn joined(&self, room: RoomNum, row: &Stamped<UserRoom>) -> Result<RoomPart> {
+        let newly = self.span.since.is_none() || self.span.contains(row.at);
+        let full = newly || self.request.full_state;
+        let rooms = self.rooms_handle();
+        let limit = self.limit();
+        let timeline = if newly {
+            timeline::latest(rooms, self.view, room, Place::MAX, limit, |row| self.keeps(row)).await?
+        } else {
+            timeline::news(rooms, self.view, room, self.span, limit, |row| self.keeps(row)).await?
+        };
+        let tip = rooms.tip(self.view, room).await?;
+        let changed_members = full || timeline.rows.iter().any(|(_, row)| row.event.kind() == "m.room.member");
+        let mut part = RoomPart { listed: newly, state_after: self.request.use_state_after, ..RoomPart::default() };
+        if changed_members || timeline.limited {
+            part.summary = Some(heroes::summary(rooms, self.view, room, &tip, &self.request.user).await?);
+        }
+        let known = if full { None } else { Some(timeline.known.unwrap_or(tip.state)) };
+        self.fill(room, &tip, timeline, known, &mut part).await?;
+        if let Some(data) = self.room_data.get(&room) {
+            part.account_data.clone_from(&data.events);
+        }
+        Ok(part)
+    }
+
+    /// Timeline and state of a room.
+    async fn fill(
+        &self,
+        room: RoomNum,
+        tip: &Tip,
+        mut timeline: Timeline,
+        known: Option<room::state::Root>,
+        part: &mut RoomPart,
+    ) -> Result<()> {
+        let rooms = self.rooms_handle();
+        let viewer = self.viewer();
+        timeline.rows = rooms.visible(self.view, room, &viewer, timeline.rows).await?;
+        let heroes = part.summary.as_ref().map_or(&[][..], |summary| &summary.heroes);
+        let wanted = Wanted {
+            known,
+            end: tip.state,
+            after: part.state_after,
+            lazy: self.state_filter().lazy_load_options.is_enabled(),
+            user: &self.request.user,
+            heroes,
+        };
+        let nums = state::select(rooms, self.view, room, &timeline, wanted).await?;
+        let mut state = rooms.rows(self.view, room, nums).await?;
+        state.retain(|(_, row)| matches(self.state_filter(), row));
+        part.state = self.present(room, &state, false).await?;
+        part.timeline = self.present(room, &timeline.rows, true).await?;
+        part.limited = timeline.limited;
+        part.prev_batch = timeline.start.map(|place| room::TimelineToken(place).to_string());
+        Ok(())
+    }
+
+    /// A room that the user left: what happened up to then.
+    async fn left(&self, candidate: &Candidate) -> Result<Option<RoomPart>> {
+        let Some(place) = candidate.row.value.place else { return Ok(None) };
+        let rooms = self.rooms_handle();
+        let limit = self.limit();
+        let mut timeline = match self.span.since {
+            None => timeline::latest(rooms, self.view, candidate.room, place.next(), limit, |row| self.keeps(row)).await?,
+            Some(_) => {
+                timeline::news(rooms, self.view, candidate.room, self.span, limit, |row| self.keeps(row)).await?
+            }
+        };
+        timeline.rows.retain(|(_, row)| row.meta.place.is_some_and(|at| at <= place));
+        let own = rooms.row(self.view, candidate.room, candidate.row.value.event).await?;
+        let mut tip = rooms.tip(self.view, candidate.room).await?;
+        tip.state = rooms.state_after(self.view, candidate.room, candidate.row.value.event, &own).await?;
+        let mut part = RoomPart { listed: true, state_after: self.request.use_state_after, ..RoomPart::default() };
+        let known = self.span.since.and(timeline.known);
+        self.fill(candidate.room, &tip, timeline, known, &mut part).await?;
+        Ok(Some(part))
+    }
+
+    async fn stripped(&self, candidate: &Candidate) -> Result<Vec<Vec<u8>>> {
+        let user = &self.request.user;
+        stripped::of_room(self.rooms_handle(), self.view, candidate.room, user, candidate.row.value.event).await
+    }
+
+    async fn present(&self, room: RoomNum, rows: &[(EventNum, EventRow)], bundle: bool) -> Result<Vec<Vec<u8>>> {
+        let format = event::ClientFormat::WithoutRoom;
+        Ok(self.rooms_handle().present(self.view, room, &self.viewer(), rows, format, bundle).await?)
+    }
+
+    fn viewer(&self) -> Viewer<'_> {
+        Viewer {
+            user: &self.request.user,
+            device: self.request.device.as_deref(),
+            now: self.now,
+            ignored: &self.ignored,
+        }
+    }
+
+    fn rooms_handle(&self) -> &'a Rooms {
+        &self.sync.rooms
+    }
+
+    fn limit(&self) -> usize {
+        let wanted = self.request.filter.room.timeline.limit.and_then(|n| usize::try_from(u64::from(n)).ok());
+        wanted.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT)
+    }
+
+    fn state_filter(&self) -> &RoomEventFilter {
+        &self.request.filter.room.state
+    }
+
+    fn keeps(&self, row: &EventRow) -> bool {
+        matches(&self.request.filter.room.timeline, row)
+    }
+}
+
+/// Whether an event passes a filter.
+fn matches(filter: &RoomEventFilter, row: &EventRow) -> bool {
+    room::filter::matches(filter, &row.event)
+}
+

@@ -1,0 +1,77 @@
+//! Global and room account data.
+
+use std::collections::{HashMap, HashSet};
+
+use kv::View;
+use room::RoomNum;
+use ruma::{OwnedRoomId, OwnedUserId, UserId};
+use serde::Deserialize;
+
+use crate::{Result, Sync, json::Object, span::Span};
+
+/// Account data of one room.
+#[derive(Debug, Default)]
+pub struct RoomData {
+    /// `{"type": …, "content": …}`
+    pub events: Vec<Vec<u8>>,
+}
+
+/// What changed of a user's account data.
+#[derive(Debug, Default)]
+pub struct Data {
+    /// Of no room.
+    pub global: Vec<Vec<u8>>,
+    /// By room.
+    pub rooms: HashMap<RoomNum, RoomData>,
+}
+
+#[derive(Deserialize)]
+struct IgnoredUsers {
+    #[serde(default)]
+    ignored_users: HashMap<OwnedUserId, serde::de::IgnoredAny>,
+}
+
+/// The account data that changed in `span`; everything without a token.
+pub async fn read(sync: &Sync, view: &View, user: &UserId, span: Span<'_>, changed: bool) -> Result<Data> {
+    let mut data = Data::default();
+    let rows = match span.since {
+        None => sync.account_data.all(view, user).await?,
+        Some(since) if changed => sync.account_data.changes(view, user, since, span.upto).await?,
+        Some(_) => return Ok(data),
+    };
+    for row in rows {
+        let event = event(&row.kind, &row.content);
+        match row.room {
+            None => data.global.push(event),
+            Some(room) => {
+                if let Some(num) = number(sync, view, &room).await? {
+                    data.rooms.entry(num).or_default().events.push(event);
+                }
+            }
+        }
+    }
+    Ok(data)
+}
+
+/// The users whose messages this user does not want to see.
+pub async fn ignored(sync: &Sync, view: &View, user: &UserId) -> Result<HashSet<OwnedUserId>> {
+    let content = account::AccountData::get_in(view, user, None, "m.ignored_user_list").await?;
+    let list = content.and_then(|json| serde_json::from_str::<IgnoredUsers>(&json).ok());
+    Ok(list.map(|list| list.ignored_users.into_keys().collect()).unwrap_or_default())
+}
+
+async fn number(sync: &Sync, view: &View, room: &OwnedRoomId) -> Result<Option<RoomNum>> {
+    match sync.rooms.num(view, room).await {
+        Ok(num) => Ok(Some(num)),
+        Err(room::RoomError::UnknownRoom) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn event(kind: &str, content: &str) -> Vec<u8> {
+    let mut out = Vec::with_capacity(kind.len() + content.len() + 24);
+    let mut object = Object::open(&mut out);
+    object.text("type", kind).raw("content", content.as_bytes());
+    object.close();
+    out
+}

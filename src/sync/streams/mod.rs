@@ -1,0 +1,7 @@
+//! What a sync response is made of: one file per stream.
+
+pub mod account_data;
+pub mod heroes;
+pub mod state;
+pub mod stripped;
+pub mod timeline;

@@ -1,0 +1,120 @@
+//! The state events that a client needs beside the timeline.
+
+use std::collections::HashSet;
+
+use kv::Read;
+use room::{
+    EventNum, EventRow, RoomNum, Rooms,
+    state::{Root, StateKey, keys},
+};
+use ruma::UserId;
+
+use crate::{Result, streams::timeline::Timeline};
+
+const MEMBER: &str = "m.room.member";
+
+/// Which state events are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The state that the client has; `None` for nothing.
+    pub known: Option<Root>,
+    /// The state at the end of the timeline.
+    pub end: Root,
+    /// State after the timeline rather than before it.
+    pub after: bool,
+    /// Leave out members other than senders of the timeline, `user`, and `heroes`.
+    pub lazy: bool,
+    /// Whose sync it is.
+    pub user: &'a UserId,
+    /// Members that the client needs for the room's name.
+    pub heroes: &'a [String],
+}
+
+/// The numbers of the state events to send, in order of their keys.
+pub async fn select(
+    rooms: &Rooms,
+    read: &impl Read,
+    room: RoomNum,
+    timeline: &Timeline,
+    wanted: Wanted<'_>,
+) -> Result<Vec<EventNum>> {
+    let start = timeline.before().unwrap_or(wanted.end);
+    let target = if wanted.after { wanted.end } else { start };
+    let shown: HashSet<_> = timeline.rows.iter().map(|(num, _)| *num).collect();
+    let mut nums = match wanted.known {
+        None if wanted.lazy => without_members(rooms, read, room, target).await?,
+        None => rooms.state_nums(read, room, target, None).await?,
+        Some(known) => changes(rooms, read, room, known, target, wanted.end, &shown).await?,
+    };
+    if wanted.lazy {
+        let needed = needed_members(timeline, wanted);
+        if wanted.known.is_some() {
+            nums = drop_members(rooms, read, room, nums, &needed).await?;
+        }
+        for member in needed {
+            if let Some(num) = rooms.state_num(read, room, target, MEMBER, member).await?
+                && !nums.contains(&num)
+            {
+                nums.push(num);
+            }
+        }
+    }
+    if !wanted.after {
+        nums.retain(|num| !shown.contains(num));
+    }
+    Ok(nums)
+}
+
+fn needed_members<'a>(timeline: &'a Timeline, wanted: Wanted<'a>) -> HashSet<&'a str> {
+    let mut needed: HashSet<_> = timeline.rows.iter().map(|(_, row)| row.event.sender()).collect();
+    if wanted.known.is_none() {
+        needed.insert(wanted.user.as_str());
+        needed.extend(wanted.heroes.iter().map(String::as_str));
+    }
+    needed
+}
+
+/// What differs from `known` at `target`, and what changed up to `end` in events that the filter left out.
+async fn changes(
+    rooms: &Rooms,
+    read: &impl Read,
+    room: RoomNum,
+    known: Root,
+    target: Root,
+    end: Root,
+    shown: &HashSet<EventNum>,
+) -> Result<Vec<EventNum>> {
+    let trees = rooms.trees(room);
+    let to_target = trees.differences(read, known, target).await?;
+    let mut nums: Vec<_> = to_target.iter().filter_map(|d| d.new.map(EventNum)).collect();
+    if end != target {
+        for difference in trees.differences(read, target, end).await? {
+            if let Some(num) = difference.new.map(EventNum)
+                && !shown.contains(&num)
+            {
+                nums.push(num);
+            }
+        }
+    }
+    Ok(nums)
+}
+
+async fn without_members(rooms: &Rooms, read: &impl Read, room: RoomNum, root: Root) -> Result<Vec<EventNum>> {
+    let members = keys::of_type(read, room, MEMBER).await?.unwrap_or(0..0);
+    let trees = rooms.trees(room);
+    let mut entries = trees.entries(read, root, 0..members.start).await?;
+    entries.extend(trees.entries(read, root, members.end..StateKey::MAX).await?);
+    Ok(entries.into_iter().map(|(_, event)| EventNum(event)).collect())
+}
+
+async fn drop_members(
+    rooms: &Rooms,
+    read: &impl Read,
+    room: RoomNum,
+    nums: Vec<EventNum>,
+    needed: &HashSet<&str>,
+) -> Result<Vec<EventNum>> {
+    let rows = rooms.rows(read, room, nums).await?;
+    let keep = |row: &EventRow| row.event.kind() != MEMBER || row.event.state_key().is_some_and(|u| needed.contains(u));
+    Ok(rows.into_iter().filter(|(_, row)| keep(row)).map(|(num, _)| num).collect())
+}

@@ -1,0 +1,98 @@
+//! The newest events of a room.
+
+use kv::Read;
+use room::{Direction, EventNum, EventRow, Place, RoomNum, Rooms, state::Root, tables::ROOM_STREAM};
+
+use crate::{Result, span::Span};
+
+/// Pages looked through for events that pass the filter.
+const MAX_PAGES: usize = 8;
+
+/// The events of a room that go into a response.
+#[derive(Debug, Default)]
+pub struct Timeline {
+    /// Oldest first.
+    pub rows: Vec<(EventNum, EventRow)>,
+    /// Whether there are more before them that the client does not have.
+    pub limited: bool,
+    /// Where the client can read on backwards.
+    pub start: Option<Place>,
+    /// The state that the client has, when there is news since.
+    pub known: Option<Root>,
+}
+
+impl Timeline {
+    /// The state before the first event, if there is one.
+    pub fn before(&self) -> Option<Root> {
+        self.rows.first().map(|(_, row)| row.meta.before)
+    }
+}
+
+/// The last `limit` events before `end` (not included), whatever the client has.
+pub async fn latest(
+    rooms: &Rooms,
+    read: &impl Read,
+    room: RoomNum,
+    end: Place,
+    limit: usize,
+    keep: impl Fn(&EventRow) -> bool,
+) -> Result<Timeline> {
+    let mut found = Vec::new();
+    let mut from = end;
+    let mut at_start = false;
+    for _ in 0..MAX_PAGES {
+        let page = rooms.timeline(read, room, from, Direction::Backward, limit - found.len()).await?;
+        at_start = page.end;
+        if let Some((place, ..)) = page.events.last() {
+            from = *place;
+        }
+        found.extend(page.events.into_iter().filter(|(_, _, row)| keep(row)).map(|(_, num, row)| (num, row)));
+        if at_start || found.len() >= limit {
+            break;
+        }
+    }
+    found.reverse();
+    Ok(Timeline { rows: found, limited: !at_start, start: Some(from), known: None })
+}
+
+/// At most `limit` of the events in `span`, the newest.
+pub async fn news(
+    rooms: &Rooms,
+    read: &impl Read,
+    room: RoomNum,
+    span: Span<'_>,
+    limit: usize,
+    keep: impl Fn(&EventRow) -> bool,
+) -> Result<Timeline> {
+    let Some(since) = span.since else { return latest(rooms, read, room, Place::MAX, limit, keep).await };
+    let nums = rooms.stream_back(read, room, since, span.upto, limit + 1).await?;
+    if nums.is_empty() {
+        return Ok(Timeline::default());
+    }
+    let limited = nums.len() > limit;
+    let mut rows = rooms.rows(read, room, nums.into_iter().take(limit).rev()).await?;
+    let start = rows.first().and_then(|(_, row)| row.meta.place);
+    let known = match (limited, rows.first()) {
+        (false, Some((_, row))) => Some(row.meta.before),
+        _ => first_state(rooms, read, room, span).await?,
+    };
+    rows.retain(|(_, row)| keep(row));
+    Ok(Timeline { rows, limited, start, known })
+}
+
+/// The state before the first event in `span`: what the client has.
+async fn first_state(rooms: &Rooms, read: &impl Read, room: RoomNum, span: Span<'_>) -> Result<Option<Root>> {
+    let mut first: Option<(u64, EventNum)> = None;
+    for (from, to) in span.stamps() {
+        let range = ROOM_STREAM.between(&(room, from), &(room, to));
+        if let Some(((_, stamp), num)) = read.scan(&ROOM_STREAM, range).by(1).next().await?
+            && first.is_none_or(|(n, _)| stamp.n < n)
+        {
+            first = Some((stamp.n, num));
+        }
+    }
+    match first {
+        Some((_, num)) => Ok(Some(rooms.row(read, room, num).await?.meta.before)),
+        None => Ok(None),
+    }
+}

@@ -1,0 +1,151 @@
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use account::AccountData;
+use kv::{Announcement, Db, Observer, Positions, Read, View};
+use room::{Membership, Rooms};
+use ruma::{OwnedDeviceId, OwnedUserId, UserId, api::client::filter::FilterDefinition};
+use tokio::time::Instant;
+
+use crate::{
+    Response, Result, SyncError, SyncToken,
+    index::ChangeIndex,
+    online::{Online, Watcher},
+    rooms::Context,
+    span::Span,
+};
+
+/// The longest that a request waits.
+pub const MAX_WAIT: Duration = Duration::from_secs(90);
+
+/// A `/sync` request. Client-server API, "Syncing".
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Who asks.
+    pub user: OwnedUserId,
+    /// On which device.
+    pub device: Option<OwnedDeviceId>,
+    /// The token of the response before; `None` for everything.
+    pub since: Option<String>,
+    /// How long to wait for news; at most [`MAX_WAIT`].
+    pub timeout: Duration,
+    /// What is wanted.
+    pub filter: FilterDefinition,
+    /// Whether to send all state, and at once.
+    pub full_state: bool,
+    /// Whether to send the state after the timeline instead of that before it.
+    pub use_state_after: bool,
+}
+
+/// Answers `/sync`. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Sync {
+    pub(crate) db: Db,
+    pub(crate) rooms: Rooms,
+    pub(crate) account_data: AccountData,
+    pub(crate) index: Arc<ChangeIndex>,
+    pub(crate) online: Arc<Online>,
+    epoch: Arc<str>,
+}
+
+/// Feeds the index and wakes waiters.
+#[derive(Debug)]
+struct Feed {
+    index: Arc<ChangeIndex>,
+    online: Arc<Online>,
+}
+
+impl Observer for Feed {
+    fn record(&self, changes: &[Announcement]) {
+        self.index.record(changes);
+    }
+
+    fn wake(&self, changes: &[Announcement]) {
+        self.online.wake(changes);
+    }
+}
+
+impl Sync {
+    /// Sync over these domains; `epoch` is that of the database. Observes `db` from now on.
+    pub fn new(db: Db, rooms: Rooms, account_data: AccountData, epoch: &str) -> Self {
+        let index = Arc::new(ChangeIndex::new(db.writer(), &db.positions()));
+        let online = Arc::<Online>::default();
+        db.observe(Arc::new(Feed { index: index.clone(), online: online.clone() }));
+        Self { db, rooms, account_data, index, online, epoch: epoch.into() }
+    }
+
+    /// Waits for news after the request's token and answers with the JSON body.
+    ///
+    /// # Errors
+    /// [`SyncError::BadToken`].
+    pub async fn sync(&self, request: &Request) -> Result<Vec<u8>> {
+        let since = self.since(request.since.as_deref())?;
+        let deadline = Instant::now() + request.timeout.min(MAX_WAIT);
+        loop {
+            let watcher = self.watcher(&request.user).await?;
+            let changed = watcher.changed();
+            let view = self.db.view();
+            let response = self.respond(&view, request, since.as_ref(), &watcher).await?;
+            let at_once = since.is_none() || request.full_state;
+            if at_once || !response.is_empty() || Instant::now() >= deadline {
+                return Ok(response.write(&self.token(view.positions())));
+            }
+            // A time-out leads to one more look, which then answers whatever it finds.
+            let _ = tokio::time::timeout_at(deadline, changed).await;
+        }
+    }
+
+    /// The token of everything up to `positions`.
+    pub fn token(&self, positions: &Positions) -> String {
+        SyncToken { epoch: self.epoch.to_string(), positions: positions.clone() }.to_string()
+    }
+
+    /// The positions of a token; `None` when everything has to be sent anew.
+    ///
+    /// # Errors
+    /// [`SyncError::BadToken`].
+    pub fn since(&self, token: Option<&str>) -> Result<Option<Positions>> {
+        let Some(token) = token else { return Ok(None) };
+        let token = SyncToken::parse(token).ok_or(SyncError::BadToken)?;
+        Ok((token.epoch == *self.epoch).then_some(token.positions))
+    }
+
+    /// The user's rooms, from memory while nothing changed about them.
+    async fn watcher(&self, user: &UserId) -> Result<Arc<Watcher>> {
+        if let Some(watcher) = self.online.find(user) {
+            return Ok(watcher);
+        }
+        let expected = self.online.expect(user);
+        let rooms = self.rooms.user_rooms(&self.db.view(), user).await?;
+        let joined: HashSet<_> =
+            rooms.into_iter().filter(|(_, row)| row.value.membership == Membership::Join).map(|(room, _)| room).collect();
+        Ok(self.online.settle(user, &expected, joined))
+    }
+
+    async fn respond(
+        &self,
+        view: &View,
+        request: &Request,
+        since: Option<&Positions>,
+        watcher: &Watcher,
+    ) -> Result<Response> {
+        let span = Span { since, upto: view.positions() };
+        let mut response = Response::default();
+        if let Some(since) = since
+            && !request.full_state
+            && self.index.is_quiet(&request.user, watcher.rooms(), since, span.upto) == Some(true)
+        {
+            return Ok(response);
+        }
+        let context = Context::new(self, view, request, span).await?;
+        context.rooms(watcher.rooms(), &mut response).await?;
+        context.account_data(&mut response).await?;
+        Ok(response)
+    }
+}
+
+impl Sync {
+    /// Whether something may have changed for `user` alone in `span`.
+    pub(crate) fn user_changed(&self, user: &UserId, span: Span<'_>) -> bool {
+        span.since.is_none_or(|since| self.index.user(user, since, span.upto).unwrap_or(true))
+    }
+}
