@@ -15,7 +15,14 @@ use crate::{
 
 /// A store that several [`Memory`] engines share, as nodes share a database.
 #[derive(Debug, Clone, Default)]
-pub struct Store(Arc<Mutex<State>>);
+pub struct Store(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Apart from `state`, so that observers may look at what is published.
+    published: RwLock<Arc<Moment>>,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -50,7 +57,7 @@ impl Memory {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Moment {
     rows: OrdMap<Bytes, Bytes>,
     sequence: u64,
@@ -91,8 +98,12 @@ impl Snapshot for Moment {
 }
 
 impl State {
+    fn moment(&self) -> Arc<Moment> {
+        Arc::new(Moment { rows: self.rows.clone(), sequence: self.sequence, positions: self.positions.clone() })
+    }
+
     fn apply(&mut self, commit: &mut Commit, first: Stamp) {
-        for range in &commit.cleared {
+        for range in commit.cleared.iter().filter(|range| range.start < range.end) {
             let gone: Vec<_> = self
                 .rows
                 .range(Bytes::copy_from_slice(&range.start)..Bytes::copy_from_slice(&range.end))
@@ -122,17 +133,16 @@ impl Engine for Memory {
     }
 
     fn durable(&self) -> Arc<dyn Snapshot> {
-        let state = self.store.0.lock();
-        Arc::new(Moment { rows: state.rows.clone(), sequence: state.sequence, positions: state.positions.clone() })
+        Arc::clone(&*self.store.0.published.read()) as Arc<dyn Snapshot>
     }
 
     fn validated(&self) -> Arc<dyn Snapshot> {
-        self.durable()
+        self.store.0.state.lock().moment()
     }
 
     fn commit(&self, mut commit: Commit) -> BoxFuture<'_, Result<Pending>> {
         let observers = self.observers.read().clone();
-        let mut state = self.store.0.lock();
+        let mut state = self.store.0.state.lock();
         if state.recent.conflicts(&commit) {
             return ready(Err(Error::Conflict)).boxed();
         }
@@ -146,6 +156,7 @@ impl Engine for Memory {
             .collect();
         observers.iter().for_each(|observer| observer.record(&changes));
         state.positions.advance(self.writer, first.n + u64::from(commit.stamps) - 1);
+        *self.store.0.published.write() = state.moment();
         drop(state);
         observers.iter().for_each(|observer| observer.wake(&changes));
         ready(Ok(Pending::new(first, ready(Ok(())).boxed()))).boxed()

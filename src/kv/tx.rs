@@ -41,6 +41,7 @@ impl Tx {
         let key = table.key_buf(&key);
         let value = table.encode_value(value);
         if key.slots.is_empty() {
+            self.unstamp(&key.bytes);
             self.commit.writes.insert(key.bytes, WriteOp::Put(value.into()));
         } else {
             self.commit.stamped.push(StampedPut { key, value, value_slot: None });
@@ -68,8 +69,13 @@ impl Tx {
     /// Removes a row.
     pub fn delete<K, V>(&mut self, table: &Table<K, V>, key: impl Encode<K>) {
         let key = table.key(&key);
-        self.commit.stamped.retain(|put| put.key.bytes != key || !put.key.slots.is_empty());
+        self.unstamp(&key);
         self.commit.writes.insert(key, WriteOp::Delete);
+    }
+
+    /// Forgets a stamped write to `key`, which a later write replaces.
+    fn unstamp(&mut self, key: &[u8]) {
+        self.commit.stamped.retain(|put| put.key.bytes != key || !put.key.slots.is_empty());
     }
 
     /// Removes all rows under `prefix` that are there, also those written by this transaction so far.

@@ -1,0 +1,112 @@
+//! A RocksDB snapshot that owns its database.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kv::{Range, Rows};
+use rocksdb::{DB, ErrorKind, ReadOptions, ReadTier};
+
+/// How far a read may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Memtables and block cache: never waits for the disk.
+    Cache,
+    /// The disk too.
+    Disk,
+}
+
+/// What a read within a [`Reach`] found.
+pub enum Found<T> {
+    Yes(T),
+    /// The answer lies beyond the cache.
+    Miss,
+}
+
+struct Pinned<'db> {
+    cache: ReadOptions,
+    disk: ReadOptions,
+    snapshot: rocksdb::Snapshot<'db>,
+}
+
+self_cell::self_cell!(
+    /// Keeps its database open for as long as it lives.
+    pub struct Held {
+        owner: Arc<DB>,
+        #[covariant]
+        dependent: Pinned,
+    }
+);
+
+impl Held {
+    /// The database now.
+    pub fn take(db: &Arc<DB>) -> Self {
+        Self::new(Arc::clone(db), |db| {
+            let snapshot = db.snapshot();
+            let (mut cache, mut disk) = (ReadOptions::default(), ReadOptions::default());
+            cache.set_read_tier(ReadTier::BlockCache);
+            cache.set_snapshot(&snapshot);
+            disk.set_snapshot(&snapshot);
+            Pinned { cache, disk, snapshot }
+        })
+    }
+
+    /// RocksDB's sequence number.
+    pub fn rocks_sequence(&self) -> u64 {
+        self.borrow_dependent().snapshot.sequence_number()
+    }
+
+    /// One row.
+    pub fn get(&self, key: &[u8], reach: Reach) -> Result<Found<Option<Bytes>>, rocksdb::Error> {
+        let pinned = self.borrow_dependent();
+        let options = if reach == Reach::Cache { &pinned.cache } else { &pinned.disk };
+        match self.borrow_owner().get_pinned_opt(key, options) {
+            Ok(row) => Ok(Found::Yes(row.map(|row| Bytes::copy_from_slice(&row)))),
+            Err(error) if error.kind() == ErrorKind::Incomplete => Ok(Found::Miss),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Many rows, from the disk.
+    pub fn multi_get(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Bytes>>, rocksdb::Error> {
+        let rows = self.borrow_dependent().snapshot.multi_get(keys);
+        rows.into_iter().map(|row| Ok(row?.map(Bytes::from))).collect()
+    }
+
+    /// Adds rows of `range` to `rows` until there are `limit`; [`Found::Miss`] when the cache ends before that.
+    pub fn page(
+        &self,
+        range: &Range,
+        limit: usize,
+        reverse: bool,
+        reach: Reach,
+        rows: &mut Rows,
+    ) -> Result<Found<()>, rocksdb::Error> {
+        let mut options = ReadOptions::default();
+        if reach == Reach::Cache {
+            options.set_read_tier(ReadTier::BlockCache);
+        }
+        options.set_iterate_lower_bound(range.start.as_slice());
+        options.set_iterate_upper_bound(range.end.as_slice());
+        let mut iterator = self.borrow_dependent().snapshot.raw_iterator_opt(options);
+        if reverse { iterator.seek_to_last() } else { iterator.seek_to_first() }
+        while rows.len() < limit
+            && let Some((key, value)) = iterator.item()
+        {
+            rows.push(row(key, value));
+            if rows.len() < limit {
+                if reverse { iterator.prev() } else { iterator.next() }
+            }
+        }
+        match iterator.status() {
+            Err(error) if error.kind() == ErrorKind::Incomplete => Ok(Found::Miss),
+            other => other.map(Found::Yes),
+        }
+    }
+}
+
+/// Key and value in one allocation.
+fn row(key: &[u8], value: &[u8]) -> (Bytes, Bytes) {
+    let mut both = Bytes::from([key, value].concat());
+    let key = both.split_to(key.len());
+    (key, both)
+}

@@ -1,0 +1,145 @@
+//! The syncer: one fsync for all that wait, then publication in order.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use kv::{Announcement, Error, Observer, Positions, Result};
+
+use crate::{
+    Durability, WRITER,
+    commit::{Core, Life, Shared, Waiting},
+    counters::add,
+    held::Held,
+    moment::Moment,
+    open::engine_error,
+    own,
+};
+
+/// Commits that become durable and visible together.
+pub struct Group {
+    waiting: Vec<Waiting>,
+    sync: bool,
+    held: Arc<Held>,
+    sequence: u64,
+    last: u64,
+}
+
+impl Shared {
+    /// Takes everything queued; [`Shared::publish`] must follow.
+    pub fn take_group(&self, core: &mut Core) -> Group {
+        core.publishing = true;
+        Group {
+            waiting: std::mem::take(&mut core.queue),
+            sync: std::mem::take(&mut core.needs_sync),
+            held: core.latest(&self.db),
+            sequence: core.sequence,
+            last: core.last,
+        }
+    }
+
+    /// The syncer thread.
+    pub fn sync_until_closed(&self) {
+        while let Some(group) = self.next_group() {
+            // A failure was told to those who wait, and is logged.
+            let _ = self.publish(group);
+        }
+    }
+
+    fn next_group(&self) -> Option<Group> {
+        let mut core = self.core.lock();
+        loop {
+            match (&core.life, core.publishing, core.queue.is_empty()) {
+                (Life::Failed(_), ..) | (Life::Closing, false, true) => return None,
+                (_, false, false) => return Some(self.take_group(&mut core)),
+                _ => self.work.wait(&mut core),
+            }
+        }
+    }
+
+    /// Makes `group` durable as it asks, tells observers, and answers those who wait.
+    pub fn publish(&self, group: Group) -> Result<()> {
+        let Group { waiting, sync, held, sequence, last } = group;
+        if let Err(error) = self.persist(sync) {
+            let error = self.fail(&mut self.core.lock(), error);
+            waiting.into_iter().for_each(|one| one.finish(Err(error.clone())));
+            return Err(error);
+        }
+        let durable = sync.then(|| held.rocks_sequence());
+        let changes: Vec<Announcement> = waiting.iter().flat_map(|one| one.changes.iter().cloned()).collect();
+        let observers = if changes.is_empty() { Vec::new() } else { self.observers.read().clone() };
+        each(&observers, |observer| observer.record(&changes));
+        let positions = Positions::from_iter([(WRITER, last)]);
+        let moment = Arc::new(Moment { held, sequence, positions, pool: self.pool.clone() });
+        let before = std::mem::replace(&mut *self.published.write(), moment);
+        add(&self.tally.groups, 1);
+        waiting.into_iter().for_each(|one| one.finish(Ok(())));
+        each(&observers, |observer| observer.wake(&changes));
+        self.tally.export();
+        self.published_until(durable);
+        drop(before);
+        Ok(())
+    }
+
+    fn published_until(&self, durable: Option<u64>) {
+        let mut core = self.core.lock();
+        core.publishing = false;
+        core.durable = core.durable.max(durable.unwrap_or(0));
+        if !core.queue.is_empty() || core.life != Life::Open {
+            self.work.notify_one();
+        }
+    }
+
+    /// Hands the log to the operating system, and to the disk if `sync`.
+    fn persist(&self, sync: bool) -> Result<()> {
+        if !sync {
+            // `Relaxed` commits may stay in RocksDB's buffer; with durability `os` nothing may.
+            return if self.durability == Durability::Os { self.db.flush_wal(false).map_err(engine_error) } else { Ok(()) };
+        }
+        if let Some(hook) = &self.hooks.before_sync {
+            self.db.flush_wal(false).map_err(engine_error)?;
+            hook().map_err(Error::Engine)?;
+        }
+        self.db.flush_wal(true).map_err(engine_error)?;
+        add(&self.tally.fsyncs, 1);
+        if let Some(hook) = &self.hooks.after_sync {
+            hook();
+        }
+        Ok(())
+    }
+
+    /// Takes no more commits; the syncer ends after the last group.
+    pub fn begin_close(&self) {
+        let mut core = self.core.lock();
+        if core.life == Life::Open {
+            core.life = Life::Closing;
+        }
+        drop(core);
+        self.work.notify_one();
+    }
+
+    /// After the syncer's end: everything to disk, and the positions that were leased but not given back.
+    pub fn finish_close(&self) -> Result<()> {
+        let core = self.core.lock();
+        if let Life::Failed(reason) = &core.life {
+            return Err(Error::Engine(reason.clone()));
+        }
+        let mut batch = rocksdb::WriteBatch::default();
+        own::lease(&mut batch, core.last);
+        self.db.write(batch).map_err(engine_error)?;
+        self.db.flush_wal(true).map_err(engine_error)?;
+        self.db.flush().map_err(engine_error)?;
+        self.db.cancel_all_background_work(true);
+        Ok(())
+    }
+}
+
+/// Calls every observer. One that panics is logged: the others and the commits behind it go on.
+fn each(observers: &[Arc<dyn Observer>], call: impl Fn(&dyn Observer)) {
+    for observer in observers {
+        if catch_unwind(AssertUnwindSafe(|| call(observer.as_ref()))).is_err() {
+            tracing::error!("an observer of commits panicked");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests of the engine; the crash tests have files of their own.
