@@ -143,9 +143,8 @@ impl Draft {
             let at = entries.binary_search_by(|(key, _)| (**key).cmp("redacts"));
             if rules.redaction.content_field_redacts {
                 if let Some(id) = redacts.take() {
-                    match at {
-                        Ok(at) => drop(entries.remove(at)),
-                        Err(_) => {}
+                    if let Ok(at) = at {
+                        entries.remove(at);
                     }
                     let at = at.unwrap_or_else(|at| at);
                     entries.insert(at, (Cow::Borrowed("redacts"), Json::Text(id)));

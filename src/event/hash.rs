@@ -1,7 +1,8 @@
 //! Content and reference hashes of canonical events.
 
 use base64::{
-    Engine as _,
+    Engine as _, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
     prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD},
 };
 use ruma::room_version_rules::{EventIdFormatVersion, RoomVersionRules};
@@ -11,6 +12,14 @@ use crate::{
     redact::{push_entry, redacted_json},
     scan::{Fields, field, unescaped, unquoted},
 };
+
+/// Padding is not written, but accepted, as are stray bits in the last character.
+pub(crate) const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
 
 /// The hash over the whole event but `hashes`, `signatures` and `unsigned`; goes into `hashes.sha256`.
 pub(crate) fn content_hash(json: &[u8]) -> [u8; 32] {

@@ -21,7 +21,7 @@ impl Span {
         self.end.saturating_sub(self.start) as usize
     }
 
-    pub(crate) fn of<'a>(self, bytes: &'a [u8]) -> &'a [u8] {
+    pub(crate) fn of(self, bytes: &[u8]) -> &[u8] {
         bytes.get(self.range()).unwrap_or_default()
     }
 

@@ -2,10 +2,14 @@
 
 use std::fmt;
 
+use base64::Engine as _;
 use ed25519_dalek::{Signer as _, SigningKey};
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedServerName, OwnedServerSigningKeyId};
 
-use crate::{canonical::JsonError, hash::base64};
+use crate::{
+    canonical::JsonError,
+    hash::{LENIENT, base64},
+};
 
 /// A server's name and its signing key.
 #[derive(Clone)]
@@ -20,6 +24,14 @@ impl Signer {
     #[must_use]
     pub fn new(server_name: OwnedServerName, key_id: OwnedServerSigningKeyId, seed: &[u8; 32]) -> Self {
         Self { server_name, key_id, key: SigningKey::from_bytes(seed) }
+    }
+
+    /// As [`Signer::new`], of a seed in base64, the form in which key files have it. `None` when
+    /// that is not 32 bytes.
+    #[must_use]
+    pub fn from_base64(server_name: OwnedServerName, key_id: OwnedServerSigningKeyId, seed: &str) -> Option<Self> {
+        let seed: [u8; 32] = LENIENT.decode(seed).ok()?.try_into().ok()?;
+        Some(Self::new(server_name, key_id, &seed))
     }
 
     /// The server that signs.

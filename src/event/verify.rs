@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use base64::{
-    Engine as _, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
+use base64::Engine as _;
 use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use ruma::{
     MilliSecondsSinceUnixEpoch, OwnedServerName, OwnedServerSigningKeyId, ServerName, UserId,
@@ -14,7 +11,7 @@ use ruma::{
 
 use crate::{
     canonical::Json,
-    hash::content_hash,
+    hash::{LENIENT, content_hash},
     pdu::{FormatError, Pdu},
     redact::redacted_json,
     scan::{field, unescaped, unquoted},
@@ -22,14 +19,6 @@ use crate::{
 
 /// How long a key is trusted at most after it was fetched, whatever its server says: 7 days.
 pub const MAX_KEY_VALIDITY_MS: u64 = 7 * 24 * 60 * 60 * 1000;
-
-/// Padding is not written, but accepted, as are stray bits in the last character.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new()
-        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
-        .with_decode_allow_trailing_bits(true),
-);
 
 /// A public key of a server, and when it may be used. Times are milliseconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -43,7 +43,9 @@ pub(crate) struct TestRoom {
     pub(crate) events: HashMap<OwnedEventId, Arc<Pdu>>,
     /// The state after each event.
     pub(crate) after: HashMap<OwnedEventId, StateMap>,
-    clock: u64,
+    /// The time of the next event; only moves when a test moves it, or by `send`.
+    pub(crate) clock: u64,
+    counter: u64,
 }
 
 impl TestRoom {
@@ -57,6 +59,7 @@ impl TestRoom {
             events: HashMap::new(),
             after: HashMap::new(),
             clock: 1_000,
+            counter: 0,
         };
         let mut content = json!({ "room_version": version });
         if !room.rules.authorization.use_room_create_sender {
@@ -65,6 +68,25 @@ impl TestRoom {
         let create = room.send(&[], "alice", "m.room.create", Some(""), content).unwrap();
         let join = room.member(&[create], "alice", "alice", "join").unwrap();
         (room, join)
+    }
+
+    /// A room with a moderator `mia` (50), plain users `bob` and `carol.other.test`, and this join
+    /// rule, which is set last.
+    pub(crate) fn furnished(version: &RoomVersionId, join_rule: &str) -> (Self, OwnedEventId) {
+        let (mut room, mut tip) = Self::new(version);
+        let mut levels = json!({ "users": { user("mia"): 50 } });
+        if !room.rules.authorization.explicitly_privilege_room_creators {
+            levels["users"]["@alice:hearth.test"] = json!(100);
+        }
+        tip = room.send(&[tip], "alice", "m.room.power_levels", Some(""), levels).unwrap();
+        tip = room.send(&[tip], "alice", "m.room.join_rules", Some(""), json!({ "join_rule": "public" })).unwrap();
+        for name in ["mia", "bob", "carol.other.test"] {
+            tip = room.member(&[tip], name, name, "join").unwrap();
+        }
+        if join_rule != "public" {
+            tip = room.send(&[tip], "alice", "m.room.join_rules", Some(""), json!({ "join_rule": join_rule })).unwrap();
+        }
+        (room, tip)
     }
 
     pub(crate) fn state_before(&self, prev: &[OwnedEventId]) -> StateMap {
@@ -95,9 +117,9 @@ impl TestRoom {
             .chain(&auth)
             .map(|id| (id.clone(), reference_hash(self.events[id].json(), &self.rules)))
             .collect();
-        self.clock += 1;
+        self.counter += 1;
         let mut random = [0; 16];
-        random[..8].copy_from_slice(&self.clock.to_be_bytes());
+        random[..8].copy_from_slice(&self.counter.to_be_bytes());
         let draft = Draft { kind, state_key: state_key.map(ToOwned::to_owned), content: raw(content), redacts: None };
         let place = Place {
             room_id: self.room_id.as_deref(),
@@ -150,6 +172,7 @@ impl TestRoom {
         state_key: Option<&str>,
         content: Value,
     ) -> Result<OwnedEventId, Denied> {
+        self.clock += 1;
         let pdu = self.build(prev, sender, kind, state_key, &content);
         self.check(&pdu)?;
         Ok(self.add(pdu))
