@@ -1,8 +1,6 @@
 //! Whose token a request carries.
 
-use std::{fmt, sync::Arc};
-
-use futures::future::BoxFuture;
+use account::{Accounts, UserRow, Who};
 use http::{Request, request::Parts};
 use ruma::{
     OwnedDeviceId, OwnedUserId,
@@ -11,55 +9,44 @@ use ruma::{
     },
 };
 
-use crate::MatrixError;
+use crate::{MatrixError, Peer};
 
 /// Who sent a request.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    /// The account.
+    /// The account's name.
     pub user: OwnedUserId,
     /// The device that the token belongs to.
     pub device: OwnedDeviceId,
+    /// The account's flags.
+    pub account: UserRow,
 }
 
-type LookUp = dyn Fn(String) -> BoxFuture<'static, Result<Caller, MatrixError>> + Send + Sync;
+/// Marks a route that locked accounts may use; [`crate::Routes::add_while_locked`] sets it.
+#[derive(Debug, Clone, Copy)]
+pub struct WhileLocked;
 
-/// Turns access tokens into callers.
-#[derive(Clone)]
-pub struct Auth(Arc<LookUp>);
-
-impl fmt::Debug for Auth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Auth")
-    }
+/// The caller of a request that must have a token.
+///
+/// # Errors
+/// 401 without a token, with one that is unknown, or for a locked account.
+pub async fn caller(accounts: &Accounts, parts: &Parts) -> Result<Caller, MatrixError> {
+    optional(accounts, parts).await?.ok_or_else(MatrixError::missing_token)
 }
 
-impl Auth {
-    /// Looks tokens up with `look_up`, which answers unknown ones with [`MatrixError::unknown_token`].
-    pub fn new(
-        look_up: impl Fn(String) -> BoxFuture<'static, Result<Caller, MatrixError>> + Send + Sync + 'static,
-    ) -> Self {
-        Self(Arc::new(look_up))
+/// The caller of a request that may have a token.
+///
+/// # Errors
+/// 401 with a token that is unknown, or for a locked account.
+pub async fn optional(accounts: &Accounts, parts: &Parts) -> Result<Option<Caller>, MatrixError> {
+    let Some(token) = token(parts)? else { return Ok(None) };
+    let Who { user, device, account } = accounts.who(&token).await?;
+    if account.locked && parts.extensions.get::<WhileLocked>().is_none() {
+        return Err(MatrixError::locked());
     }
-
-    /// The caller of a request that must have a token.
-    ///
-    /// # Errors
-    /// 401 without a token or with one that is unknown.
-    pub async fn caller(&self, parts: &Parts) -> Result<Caller, MatrixError> {
-        self.optional(parts).await?.ok_or_else(MatrixError::missing_token)
-    }
-
-    /// The caller of a request that may have a token.
-    ///
-    /// # Errors
-    /// 401 with a token that is unknown.
-    pub async fn optional(&self, parts: &Parts) -> Result<Option<Caller>, MatrixError> {
-        match token(parts)? {
-            Some(token) => (self.0)(token).await.map(Some),
-            None => Ok(None),
-        }
-    }
+    let Peer(ip) = Peer::of(&parts.extensions);
+    accounts.seen(&user, &device, ip).await.map_err(|error| MatrixError::internal(&error))?;
+    Ok(Some(Caller { user, device, account }))
 }
 
 /// The bearer token, or the deprecated `access_token` of the query.

@@ -1,4 +1,8 @@
-//! Where domain errors become HTTP: one `From` per domain error, without wildcard arms.
+//! Where domain errors become HTTP: one `From` per domain error, without wildcard arms, one file per crate.
+
+mod account;
+mod media;
+mod room;
 
 use std::{borrow::Cow, time::Duration};
 
@@ -98,6 +102,12 @@ impl MatrixError {
     pub fn unknown_token(soft_logout: bool) -> Self {
         let error = Self::new(StatusCode::UNAUTHORIZED, ErrorCode::UnknownToken, "the access token is not known");
         error.with("soft_logout", soft_logout)
+    }
+
+    /// 401 `M_USER_LOCKED`: only an administrator can help. Client-server API, "Account locking".
+    pub fn locked() -> Self {
+        let message = "this account is locked: ask the server's administrator";
+        Self::new(StatusCode::UNAUTHORIZED, ErrorCode::UserLocked, message).with("soft_logout", true)
     }
 
     /// 413 `M_TOO_LARGE`.

@@ -1,6 +1,7 @@
 //! Decodes a ruma request and asks for the credential that its endpoint needs, in this order: token, rate limit,
 //! body, shape.
 
+use account::UserRow;
 use axum::{
     body::Body,
     extract::{FromRequest, FromRequestParts, RawPathParams, Request},
@@ -18,7 +19,7 @@ use ruma::{
 
 use crate::{
     AppState, Caller, Class, MatrixError, Peer,
-    auth::{NeedsToken, TakesToken, WorksWithoutToken},
+    auth::{self, NeedsToken, TakesToken, WorksWithoutToken},
     limits::Key,
 };
 
@@ -29,6 +30,8 @@ pub struct Authed<R> {
     pub user: OwnedUserId,
     /// From which device.
     pub device: OwnedDeviceId,
+    /// The account's flags.
+    pub account: UserRow,
     /// Where from.
     pub peer: Peer,
     /// What is asked.
@@ -63,11 +66,11 @@ where
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, MatrixError> {
         let (mut parts, body) = request.into_parts();
-        let Caller { user, device } = state.auth.caller(&parts).await?;
+        let Caller { user, device, account } = auth::caller(&state.accounts, &parts).await?;
         let peer = Peer::of(&parts.extensions);
         limit(&parts, state, || Key::user(&user))?;
         let req = decode(&mut parts, body, state).await?;
-        Ok(Self { user, device, peer, req })
+        Ok(Self { user, device, account, peer, req })
     }
 }
 
@@ -79,7 +82,7 @@ where
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, MatrixError> {
         let (mut parts, body) = request.into_parts();
-        let caller = state.auth.optional(&parts).await?;
+        let caller = auth::optional(&state.accounts, &parts).await?;
         let peer = Peer::of(&parts.extensions);
         limit(&parts, state, || caller.as_ref().map_or(Key::Ip(peer.0), |caller| Key::user(&caller.user)))?;
         let req = decode(&mut parts, body, state).await?;
@@ -107,7 +110,7 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = MatrixError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, MatrixError> {
-        let caller = state.auth.caller(parts).await?;
+        let caller = auth::caller(&state.accounts, parts).await?;
         limit(parts, state, || Key::user(&caller.user))?;
         Ok(caller)
     }

@@ -23,7 +23,7 @@ mod router;
 pub mod routes;
 pub mod state;
 
-pub use auth::{Auth, Caller};
+pub use auth::Caller;
 pub use config::{Config, RateLimit, RateLimitsConfig};
 pub use error::MatrixError;
 pub use extract::{Authed, MaybeAuthed, Public};

@@ -16,7 +16,7 @@ use ruma::api::{
     path_builder::PathBuilder,
 };
 
-use crate::{AppState, Authed, Class, MaybeAuthed, Public};
+use crate::{AppState, Authed, Class, MaybeAuthed, Public, auth::WhileLocked};
 
 /// What an endpoint wants to know about its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +73,16 @@ impl Routes {
         T: Endpoint,
     {
         self.register::<T::Request>(|filter| on(filter, handler.clone()).layer(Extension(class)))
+    }
+
+    /// Adds an endpoint that locked accounts may use as well. Client-server API, "Account locking".
+    #[must_use]
+    pub fn add_while_locked<H, T>(self, handler: H) -> Self
+    where
+        H: Handler<T, AppState> + Sync,
+        T: Endpoint,
+    {
+        self.register::<T::Request>(|filter| on(filter, handler.clone()).layer(Extension(WhileLocked)))
     }
 
     /// Adds an endpoint under the paths of the ruma request `R` whose handler reads the request itself.

@@ -2,9 +2,12 @@
 
 use std::{ops::Deref, sync::Arc};
 
+use account::{AccountData, Accounts, Filters, Profiles, Uia};
 use axum::extract::FromRef;
+use media::Media;
+use room::Rooms;
 
-use crate::{Auth, Config, RateLimits};
+use crate::{Config, RateLimits};
 
 /// Everything that handlers may ask for; a handler names in its signature what it uses.
 #[derive(Debug, Clone)]
@@ -42,8 +45,20 @@ macro_rules! parts {
 parts! {
     /// Settings of the edge itself.
     config: Arc<Config>,
-    /// Access tokens.
-    auth: Auth,
     /// Rate limits.
     limits: RateLimits,
+    /// Users, devices, sessions.
+    accounts: Accounts,
+    /// User-interactive authentication.
+    uia: Uia,
+    /// Profiles.
+    profiles: Profiles,
+    /// Account data.
+    account_data: AccountData,
+    /// Filters.
+    filters: Filters,
+    /// Media.
+    media: Media,
+    /// Rooms.
+    rooms: Rooms,
 }

@@ -2,6 +2,7 @@
 
 use std::io::BufRead;
 
+use account::{NewAccount, Permit};
 use serde::{Deserialize, Serialize};
 
 use crate::{Config, Error, lock::Lock, wire::Wired};
@@ -51,8 +52,17 @@ pub(crate) async fn run(wired: &Wired, command: Command) -> Answer {
     }
 }
 
-async fn create_user(_wired: &Wired, _name: &str, _password: &str, _admin: bool) -> Answer {
-    Answer::Refused("accounts are not there yet".to_owned())
+async fn create_user(wired: &Wired, name: &str, password: &str, admin: bool) -> Answer {
+    let accounts = &wired.state.accounts;
+    let created = async {
+        let phc = Some(accounts.hash_password(password).await?);
+        let permit = Permit::Operator { admin };
+        accounts.register(&NewAccount { name: Some(name.to_owned()), phc, permit, device: None }).await
+    };
+    match created.await {
+        Ok((user, _)) => Answer::Done(format!("created {user}")),
+        Err(error) => Answer::Refused(error.to_string()),
+    }
 }
 
 /// Does `command` on the stopped server of `config`.

@@ -36,6 +36,9 @@ pub enum Error {
     /// The database cannot be opened.
     #[error("cannot open the database: {0}")]
     Store(#[from] kv::Error),
+    /// Accounts cannot be opened.
+    #[error("cannot open the accounts: {0}")]
+    Accounts(#[from] account::AccountError),
     /// A command was refused.
     #[error("{0}")]
     Refused(String),

@@ -19,6 +19,7 @@ mod lock;
 pub mod logs;
 mod metrics;
 pub mod server;
+mod signing;
 mod tasks;
 pub mod wire;
 

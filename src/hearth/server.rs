@@ -97,6 +97,9 @@ impl Server {
                 text += &format!("Point a Matrix client to {scheme}://{}\n", reachable(*address));
             }
         }
+        if let Some(token) = self.wired.state.accounts.first_admin_token().await? {
+            text += &format!("Register the first administrator with this token, which works once: {token}\n");
+        }
         // Without a terminal there is nobody to tell.
         let _ = std::io::stdout().write_all(text.as_bytes());
         Ok(())

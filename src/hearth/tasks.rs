@@ -1,14 +1,38 @@
 //! Every background task, one line each.
 
+use std::time::Duration;
+
 use tokio::task::JoinSet;
 
 use crate::{server::Metrics, wire::Wired};
 
+const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// Starts them; they end when the set is dropped.
-pub(crate) fn start(_wired: &Wired, metrics: Option<&Metrics>) -> JoinSet<()> {
+pub(crate) fn start(wired: &Wired, metrics: Option<&Metrics>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
+    let state = &wired.state;
     if let Some(metrics) = metrics.cloned() {
         tasks.spawn(async move { metrics.keep_small().await });
     }
+    let accounts = state.accounts.clone();
+    tasks.spawn(every(10 * MINUTE, "account sweep", async move || accounts.sweep().await.map(drop)));
+    let media = state.media.clone();
+    tasks.spawn(every(5 * MINUTE, "media clean", async move || media.clean().await));
+    let media = state.media.clone();
+    tasks.spawn(every(DAY, "media sweep", async move || media.sweep().await.map(drop)));
     tasks
+}
+
+/// Runs an idempotent task now and after each `period`; a failure is logged and tried again with the next run.
+async fn every<E: std::fmt::Display>(period: Duration, name: &'static str, task: impl AsyncFn() -> Result<(), E>) {
+    let mut timer = tokio::time::interval(period);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        timer.tick().await;
+        if let Err(error) = task().await {
+            tracing::warn!(%error, name, "a task failed and will be run again");
+        }
+    }
 }

@@ -1,13 +1,20 @@
 //! Builds every domain object bottom-up from the configuration.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
-use api::{AppState, Auth, MatrixError, Parts, RateLimits};
+use account::{AccountData, Accounts, DeviceProjection, Filters, Profiles, Uia};
+use api::{AppState, Parts, RateLimits};
 use base::Clock;
-use futures::FutureExt;
 use kv::{Db, Engine, TableInfo};
+use kv_rocksdb::RocksDb;
+use media::Media;
+use room::{Projection, Rooms};
 
-use crate::{Config, Error};
+use crate::{
+    Config, Error,
+    config::{Durability, Memory},
+    signing,
+};
 
 /// All domain objects of one server. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -16,15 +23,54 @@ pub struct Wired {
     pub db: Db,
     /// What handlers use.
     pub state: AppState,
+    /// The engine below `db`, to be closed at the end; tests may have another.
+    pub engine: Option<Arc<RocksDb>>,
 }
 
 /// The tables of all crates.
 fn tables() -> Vec<TableInfo> {
+    [account::tables::ALL, media::tables::ALL, room::tables::ALL].concat()
+}
+
+/// What is removed with a device.
+fn device_projections() -> Vec<Box<dyn DeviceProjection>> {
     Vec::new()
 }
 
-fn engine(_config: &Config) -> Result<Arc<dyn Engine>, Error> {
-    Ok(kv::memory::Memory::new())
+/// What is derived from every event, in the transaction that appends it.
+fn event_projections() -> Vec<Box<dyn Projection>> {
+    Vec::new()
+}
+
+/// How the memory budget is shared, in bytes.
+struct Shares {
+    blocks: usize,
+    memtables: usize,
+    rooms: u64,
+}
+
+impl Shares {
+    /// Half for blocks of the database, a quarter for memtables, an eighth for decoded rooms; the rest is room for
+    /// what requests hold.
+    fn of(memory: &Memory) -> Self {
+        let bytes = memory.budget_mb.saturating_mul(1 << 20);
+        let usize = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Self { blocks: usize(bytes / 2), memtables: usize(bytes / 4), rooms: bytes / 8 }
+    }
+}
+
+fn engine(config: &Config) -> Result<Arc<RocksDb>, Error> {
+    let shares = Shares::of(&config.memory);
+    let options = kv_rocksdb::Options {
+        durability: match config.durability {
+            Durability::Fsync => kv_rocksdb::Durability::Fsync,
+            Durability::Os => kv_rocksdb::Durability::Os,
+        },
+        cache_bytes: shares.blocks,
+        memtable_bytes: shares.memtables,
+        ..kv_rocksdb::Options::default()
+    };
+    Ok(RocksDb::open(config.data_dir.join("db"), options)?)
 }
 
 impl Wired {
@@ -33,7 +79,9 @@ impl Wired {
     /// # Errors
     /// When the database cannot be opened or is not ours.
     pub async fn open(config: &Config) -> Result<Self, Error> {
-        Self::on(engine(config)?, config, Clock::system()).await
+        let rocks = engine(config)?;
+        let wired = Self::on(rocks.clone(), config, Clock::system()).await?;
+        Ok(Self { engine: Some(rocks), ..wired })
     }
 
     /// Builds everything on `engine`.
@@ -44,16 +92,39 @@ impl Wired {
         let db = Db::new(engine);
         kv::schema::open(&db, &tables()).await?;
         kv::schema::epoch(&db, &base::random::alphanumeric(8)).await?;
+        let server = config.server_name.clone();
+        let signer = Arc::new(signing::signer(&config.data_dir, server.clone())?);
+        let accounts =
+            Accounts::open(db.clone(), clock.clone(), server.clone(), config.accounts(), device_projections()).await?;
+        let media = media(&db, &clock, config, &config.data_dir.join("media"))?;
+        let shares = Shares::of(&config.memory);
+        let rooms =
+            Rooms::new(db.clone(), clock.clone(), signer, config.rooms.clone(), shares.rooms, event_projections());
         let state = AppState::from(Parts {
             config: Arc::new(config.http.clone()),
-            auth: Auth::new(|_| async { Err(MatrixError::unknown_token(false)) }.boxed()),
             limits: RateLimits::new(config.rate_limits.clone(), clock),
+            uia: Uia::new(accounts.clone()),
+            profiles: Profiles::new(db.clone()),
+            account_data: AccountData::new(db.clone()),
+            filters: Filters::new(db.clone()),
+            accounts,
+            media,
+            rooms,
         });
-        Ok(Self { db, state })
+        Ok(Self { db, state, engine: None })
     }
 
     /// Writes out what is buffered; nothing may be asked of it afterwards.
     pub async fn close(self) {
-        drop(self);
+        let Some(engine) = self.engine else { return };
+        let closed = tokio::task::spawn_blocking(move || engine.close()).await;
+        if !matches!(closed, Ok(Ok(()))) {
+            tracing::error!(?closed, "the database was not closed cleanly");
+        }
     }
+}
+
+fn media(db: &Db, clock: &Clock, config: &Config, dir: &Path) -> Result<Media, Error> {
+    let media = Media::open(db.clone(), clock.clone(), config.server_name.clone(), dir, config.media.clone());
+    media.map_err(|cause| Error::file(dir, cause))
 }

@@ -41,6 +41,21 @@ pub struct Config {
     /// How often one caller may do one kind of thing.
     #[serde(default)]
     pub rate_limits: api::RateLimitsConfig,
+    /// Who may create an account.
+    #[serde(default)]
+    pub registration: account::RegistrationConfig,
+    /// How long tokens live.
+    #[serde(default)]
+    pub sessions: account::SessionsConfig,
+    /// How passwords are checked and hashed (argon2id).
+    #[serde(default)]
+    pub passwords: account::PasswordsConfig,
+    /// Rooms.
+    #[serde(default)]
+    pub rooms: room::Config,
+    /// What may be uploaded and how thumbnails are made.
+    #[serde(default)]
+    pub media: media::Config,
     /// Other servers.
     #[serde(default)]
     pub federation: Federation,
@@ -109,6 +124,15 @@ impl Config {
         };
         config.check()?;
         Ok(config)
+    }
+
+    /// What the account crate is configured by.
+    pub fn accounts(&self) -> account::Config {
+        account::Config {
+            registration: self.registration.clone(),
+            sessions: self.sessions.clone(),
+            passwords: self.passwords.clone(),
+        }
     }
 
     fn decode(table: toml::Table) -> Result<Self, explain::Located> {

@@ -1,0 +1,36 @@
+use axum::{
+    body::Body,
+    extract::{Path, State, rejection::PathRejection},
+};
+use http::{HeaderMap, Uri};
+use media::Media;
+use ruma::{OwnedServerName, api::client::media::create_content_async::v3::Response};
+
+use super::{
+    target::media_id,
+    upload::{file_info, read_on},
+};
+use crate::{Caller, MatrixError, Reply};
+
+/// `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`
+pub async fn upload_to(
+    State(media): State<Media>,
+    caller: Caller,
+    path: Result<Path<(String, String)>, PathRejection>,
+    address: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Reply<Response>, MatrixError> {
+    let Path((server, id)) = path.map_err(|error| MatrixError::invalid_param(error.body_text()))?;
+    let server: OwnedServerName =
+        server.try_into().map_err(|_| MatrixError::invalid_param("serverName is not a server's name"))?;
+    let id = media_id(&id)?;
+    let info = file_info(&address, &headers)?;
+    let mut bytes = body.into_data_stream();
+    let stored = media.complete(&caller.user, (&server, &id), info, &mut bytes).await;
+    if let Err(error) = stored {
+        read_on(&media, bytes).await;
+        return Err(error.into());
+    }
+    Ok(Reply(Response::new()))
+}
