@@ -166,7 +166,9 @@ impl Shared {
         }
         add(&self.tally.bytes, written.batch.size_in_bytes() as u64);
         // After a failed write it is unknown what the log holds.
-        self.db.write_opt(written.batch, &WriteOptions::default()).map_err(|error| self.fail(core, engine_error(error)))?;
+        self.db
+            .write_opt(written.batch, &WriteOptions::default())
+            .map_err(|error| self.fail(core, engine_error(error)))?;
         if leases {
             core.leased = last + own::BLOCK;
         }

@@ -88,7 +88,11 @@ impl Held {
         options.set_iterate_lower_bound(range.start.as_slice());
         options.set_iterate_upper_bound(range.end.as_slice());
         let mut iterator = self.borrow_dependent().snapshot.raw_iterator_opt(options);
-        if reverse { iterator.seek_to_last() } else { iterator.seek_to_first() }
+        if reverse {
+            iterator.seek_to_last()
+        } else {
+            iterator.seek_to_first()
+        }
         while rows.len() < limit
             && let Some((key, value)) = iterator.item()
         {

@@ -67,7 +67,12 @@ impl Moment {
     }
 
     /// Reads the rows that are still missing at `holes`.
-    async fn fill(&self, keys: &[Vec<u8>], mut rows: Vec<Option<Bytes>>, holes: Vec<usize>) -> Result<Vec<Option<Bytes>>> {
+    async fn fill(
+        &self,
+        keys: &[Vec<u8>],
+        mut rows: Vec<Option<Bytes>>,
+        holes: Vec<usize>,
+    ) -> Result<Vec<Option<Bytes>>> {
         let held = Arc::clone(&self.held);
         let wanted: Vec<_> = holes.iter().filter_map(|at| keys.get(*at).cloned()).collect();
         let found = self.pool.run(move || held.multi_get(&wanted)).await?;

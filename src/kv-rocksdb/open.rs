@@ -18,7 +18,8 @@ pub fn engine_error(error: rocksdb::Error) -> Error {
 /// The log is first replayed strictly. If its end is torn, recovery drops what follows the tear, but only if
 /// nothing was acknowledged there.
 pub fn open(path: &Path, options: &Options) -> Result<DB> {
-    std::fs::create_dir_all(path).map_err(|error| Error::Engine(format!("cannot create {}: {error}", path.display())))?;
+    std::fs::create_dir_all(path)
+        .map_err(|error| Error::Engine(format!("cannot create {}: {error}", path.display())))?;
     refuse_foreign_families(path, options)?;
     match DB::open(&rocks(options, DBRecoveryMode::AbsoluteConsistency), path) {
         Ok(db) => Ok(db),

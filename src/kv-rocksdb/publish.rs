@@ -95,7 +95,11 @@ impl Shared {
     fn persist(&self, sync: bool) -> Result<()> {
         if !sync {
             // `Relaxed` commits may stay in RocksDB's buffer; with durability `os` nothing may.
-            return if self.durability == Durability::Os { self.db.flush_wal(false).map_err(engine_error) } else { Ok(()) };
+            return if self.durability == Durability::Os {
+                self.db.flush_wal(false).map_err(engine_error)
+            } else {
+                Ok(())
+            };
         }
         if let Some(hook) = &self.hooks.before_sync {
             self.db.flush_wal(false).map_err(engine_error)?;

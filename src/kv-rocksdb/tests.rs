@@ -1,1 +1,74 @@
-//! Tests of the engine; the crash tests have files of their own.
+//! Tests of the engine on real directories.
+
+mod bench;
+mod damage;
+mod kill;
+mod pipeline;
+mod power;
+mod refuse;
+mod suite;
+
+use std::{path::Path, sync::Arc};
+
+use kv::{Db, Read, Stamp, Table};
+use tempfile::TempDir;
+
+use crate::{Options, RocksDb};
+
+/// Rows by name and position.
+const LOG: Table<(String, Stamp), String> = Table::new(0x7E01, "test.log", 1);
+/// Rows by number.
+const ROWS: Table<u64, String> = Table::new(0x7E02, "test.rows", 1);
+
+fn directory() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn open(path: &Path) -> (Arc<RocksDb>, Db) {
+    open_with(path, Options::default())
+}
+
+fn open_with(path: &Path, options: Options) -> (Arc<RocksDb>, Db) {
+    let engine = RocksDb::open(path, options).unwrap();
+    let db = Db::new(engine.clone());
+    (engine, db)
+}
+
+/// Submits a commit that appends `text` to the log.
+async fn submit(db: &Db, text: &str) -> (kv::Slot, kv::Pending) {
+    let mut tx = db.begin();
+    let slot = tx.stamp();
+    tx.put(&LOG, ("a", slot), &text.to_owned());
+    (slot, tx.submit().await.unwrap())
+}
+
+/// Appends `text` to the log durably and answers its position.
+async fn append(db: &Db, text: &str) -> u64 {
+    let (slot, pending) = submit(db, text).await;
+    let stamp = pending.stamp(slot);
+    pending.durable().await.unwrap();
+    stamp.n
+}
+
+/// The log, as positions and texts.
+async fn log(db: &Db) -> Vec<(u64, String)> {
+    let rows = db.view().scan(&LOG, LOG.all()).collect().await.unwrap();
+    rows.into_iter().map(|((_, stamp), text)| (stamp.n, text)).collect()
+}
+
+/// Copies the files of one directory, as a crash would leave them.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_name() != "LOCK" {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
+}
+
+/// The write-ahead logs in `path`.
+fn logs(path: &Path) -> Vec<std::path::PathBuf> {
+    let files = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|file| file.extension().is_some_and(|extension| extension == "log")).collect()
+}

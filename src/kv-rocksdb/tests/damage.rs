@@ -1,0 +1,66 @@
+//! Damage in the log where it had been durable.
+
+use std::path::Path;
+
+use kv::Error;
+
+use super::{append, copy, directory, log, logs, open, open_with};
+use crate::{Options, RocksDb, wal};
+
+/// A directory as `kill -9` leaves it, with 20 commits of which each was acknowledged before the next.
+async fn crashed(to: &Path) {
+    let dir = directory();
+    let (_engine, db) = open(dir.path());
+    for n in 0..20 {
+        append(&db, &format!("{n} {}", "x".repeat(2_000))).await;
+    }
+    copy(dir.path(), to);
+}
+
+fn damage(path: &Path, change: impl Fn(&mut Vec<u8>)) {
+    for file in logs(path) {
+        let mut bytes = std::fs::read(&file).unwrap();
+        change(&mut bytes);
+        std::fs::write(file, bytes).unwrap();
+    }
+}
+
+fn refused(path: &Path) -> String {
+    match RocksDb::open(path, Options::default()) {
+        Err(Error::Refused(reason)) => reason,
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_bit_amid_the_log_is_refused_until_loss_is_accepted() {
+    let dir = directory();
+    crashed(dir.path()).await;
+    damage(dir.path(), |bytes| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+    });
+    assert!(refused(dir.path()).contains("would lose acknowledged changes"));
+    assert!(refused(dir.path()).contains("accept_data_loss"), "a refusal changes nothing");
+    let (_engine, db) = open_with(dir.path(), Options { accept_data_loss: true, ..Options::default() });
+    let left = log(&db).await.len();
+    assert!(left > 0 && left < 20, "{left} rows are left");
+}
+
+#[tokio::test]
+async fn a_torn_last_record_is_dropped_quietly() {
+    let dir = directory();
+    crashed(dir.path()).await;
+    damage(dir.path(), |bytes| bytes.truncate(bytes.len() - 100));
+    assert_eq!(log(&open(dir.path()).1).await.len(), 19);
+}
+
+#[tokio::test]
+async fn marks_are_read_back_from_the_log() {
+    let dir = directory();
+    crashed(dir.path()).await;
+    let durable = wal::durable(dir.path()).unwrap();
+    let (engine, _db) = open(dir.path());
+    assert!(durable > 0);
+    assert!(durable < engine.counters().sequence);
+}
