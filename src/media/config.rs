@@ -72,14 +72,4 @@ impl Format {
             Self::Webp => "image/webp",
         }
     }
-
-    /// Usual end of a file name, without the dot.
-    pub(crate) fn extension(self) -> &'static str {
-        match self {
-            Self::Png => "png",
-            Self::Jpeg => "jpg",
-            Self::Gif => "gif",
-            Self::Webp => "webp",
-        }
-    }
 }

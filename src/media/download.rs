@@ -143,9 +143,7 @@ impl Media {
             Err(Error::NotYetUploaded) => {}
             other => return other,
         }
-        match tokio::time::timeout(wait, woken).await {
-            Ok(()) => self.uploaded(id).await,
-            Err(_) => Err(Error::NotYetUploaded),
-        }
+        let _in_time = tokio::time::timeout(wait, woken).await;
+        self.uploaded(id).await
     }
 }

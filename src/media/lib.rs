@@ -15,6 +15,8 @@
 //! - Images are decoded on blocking threads only, within a number of workers, of pixels and of bytes.
 
 mod blobs;
+#[cfg(test)]
+mod cases;
 mod config;
 mod content_type;
 mod delete;
@@ -25,8 +27,6 @@ mod media;
 mod pending;
 pub mod tables;
 mod tasks;
-#[cfg(test)]
-mod tests;
 mod thumbnail;
 mod upload;
 mod wait;

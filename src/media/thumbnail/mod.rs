@@ -68,7 +68,7 @@ impl Media {
             Some(bytes) => Content::memory(tag(&hash, &variant), bytes.clone()),
             None => Content::file(&self.blobs, Area::Files, &blob.name, hex(&hash), blob.size)?,
         };
-        Ok(download(made.format.content_type(), made.format.extension(), content))
+        Ok(download(made.format.content_type(), content))
     }
 
     /// The cached thumbnail, if its file is whole.
@@ -82,8 +82,7 @@ impl Media {
             }
             Content::file(&self.blobs, Area::Thumbnails, &name, tag(hash, variant), row.size)?
         };
-        let extension = row.content_type.rsplit('/').next().unwrap_or_default().to_owned();
-        Ok(Some(download(&row.content_type, &extension, content)))
+        Ok(Some(download(&row.content_type, content)))
     }
 
     async fn make(self, hash: Hash, blob: Blob, variant: Variant) -> Result<Arc<Made>> {
@@ -127,7 +126,8 @@ fn tag(hash: &Hash, variant: &Variant) -> String {
     format!("{}-{}", hex(hash), variant.key())
 }
 
-fn download(content_type: &str, extension: &str, content: Content) -> Download {
+fn download(content_type: &str, content: Content) -> Download {
+    let extension = content_type.rsplit('/').next().unwrap_or_default();
     let filename = Some(format!("thumbnail.{extension}"));
     Download { content_type: content_type.to_owned(), filename, content }
 }

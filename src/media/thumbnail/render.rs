@@ -17,8 +17,8 @@ use crate::{Result, config::Format};
 const JPEG_QUALITY: u8 = 82;
 /// Thumbnails up to so many pixels are scaled with the better filter, which takes more memory.
 const FINE_PIXELS: u64 = 1600 * 1600;
-/// What scaling takes per pixel of the result: two rows of four floats, the box-filtered image and the result.
-pub const BYTES_PER_SCALED_PIXEL: u64 = 2 * 16 + 4 * 8 + 8;
+/// What scaling takes per pixel of the result: two columns of four floats and the box-filtered image.
+pub const BYTES_PER_SCALED_PIXEL: u64 = 2 * 16 + 4 * 4;
 
 /// Makes `variant` of an image, on the thread it is called on.
 pub fn render(source: &Source, variant: &Variant) -> Result<Made> {

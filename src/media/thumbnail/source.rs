@@ -72,13 +72,15 @@ impl Source {
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
         let output = decoder.total_bytes();
         drop(decoder);
-        let decoding = match format {
-            Format::Jpeg => output + file_len(&path)? + if is_progressive(&path)? { pixels * 6 } else { 0 },
-            Format::Png => output * 2,
-            // Canvas, previous canvas and frame; WebP also holds its planes.
-            Format::Gif | Format::Webp => output.max(pixels * 4) * 3,
-        };
         let animated = is_animated(&path, format, &limits)?;
+        let decoding = match format {
+            // Canvas, the one before, the picture as stored and as shown.
+            _ if animated => pixels * 4 * 4,
+            Format::Jpeg => output + file_len(&path)? + if is_progressive(&path)? { pixels * 6 } else { 0 },
+            Format::Png => output,
+            Format::Gif => output * 2,
+            Format::Webp => output.max(pixels * 4) * 3,
+        };
         let size = if turns(orientation) { (height, width) } else { (width, height) };
         Ok(Self { path, limits, format, size, orientation, animated, decoding })
     }
