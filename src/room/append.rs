@@ -42,6 +42,7 @@ impl Rooms {
 
         let slot = tx.stamp();
         write_event(tx, room, info, pdu, num, &meta, slot)?;
+        self.settle(tx, room, num).await?;
         let previous = record_membership(tx, room, tip, pdu, num, slot).await?;
         let appended = Appended { room, info, num, pdu, place: tip.place, slot, meta: &meta, previous };
         for projection in self.projections.iter() {

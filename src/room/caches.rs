@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use event::Pdu;
 use moka::sync::Cache;
@@ -10,6 +10,9 @@ use crate::{
     state::{NodeCache, StateKey},
 };
 
+/// A transaction that began before this has ended.
+const SETTLES: Duration = Duration::from_secs(60);
+
 /// Rows that never change once committed, decoded. The truth stays in the tables.
 #[derive(Debug)]
 pub struct Caches {
@@ -18,7 +21,9 @@ pub struct Caches {
     pub(crate) keys: Cache<(RoomNum, String), StateKey>,
     pub(crate) nodes: NodeCache,
     /// State events as the authorization rules read them; a redaction keeps what those look at.
-    pub(crate) pdus: Cache<(RoomNum, EventNum), Arc<Pdu>>,
+    pdus: Cache<(RoomNum, EventNum), Arc<Pdu>>,
+    /// Events that are being redacted: who read one before the commit must not put it back.
+    redacted: Cache<(RoomNum, EventNum), ()>,
 }
 
 impl Caches {
@@ -31,6 +36,26 @@ impl Caches {
             keys: Cache::new(sized(15, 192)),
             nodes: Cache::new(sized(30, 800)),
             pdus: Cache::new(sized(35, 1800)),
+            redacted: Cache::builder().max_capacity(sized(1, 100)).time_to_live(SETTLES).build(),
         }
+    }
+
+    /// An event that was read before.
+    pub(crate) fn pdu(&self, room: RoomNum, num: EventNum) -> Option<Arc<Pdu>> {
+        self.pdus.get(&(room, num))
+    }
+
+    /// Keeps an event that was read.
+    pub(crate) fn keep_pdu(&self, room: RoomNum, num: EventNum, pdu: Arc<Pdu>) {
+        self.pdus.insert((room, num), pdu);
+        if self.redacted.contains_key(&(room, num)) {
+            self.pdus.invalidate(&(room, num));
+        }
+    }
+
+    /// Drops an event whose row changes in a transaction that has not committed yet.
+    pub(crate) fn forget_pdu(&self, room: RoomNum, num: EventNum) {
+        self.redacted.insert((room, num), ());
+        self.pdus.invalidate(&(room, num));
     }
 }

@@ -60,6 +60,13 @@ pub(crate) struct Moment {
     pub random: [u8; 16],
 }
 
+impl Moment {
+    /// Random bytes for the `n`-th event of a room: events of one transaction must not share them.
+    pub(crate) fn random_of(&self, n: u64) -> [u8; 16] {
+        (u128::from_be_bytes(self.random) ^ u128::from(n)).to_be_bytes()
+    }
+}
+
 impl Rooms {
     pub(crate) fn moment(&self) -> Moment {
         Moment { now: self.clock.now(), random: base::random::bytes() }
@@ -102,6 +109,10 @@ impl Rooms {
         let info = self.info(tx, room).await?;
         let rules = rules(&info.version)?;
         let pdu = self.build(tx, room, &info, &rules, tip, out, moment).await?;
+        self.check_relation(tx, room, out).await?;
+        if pdu.kind == TimelineEventType::RoomRedaction {
+            self.check_redaction(tx, room, tip, &pdu).await?;
+        }
         let transaction = out.once.as_ref().map(|once| {
             tx.put(&TRANSACTIONS, (&*out.sender, &*once.device, out.scope(room, once)), &pdu.event_id);
             Transaction { device: once.device.clone(), id: once.id.clone() }
@@ -135,7 +146,7 @@ impl Rooms {
             hashes: &hashes,
             depth: tip.next_depth(),
             origin_server_ts: timestamp(out.dated.unwrap_or(moment.now)),
-            random: moment.random,
+            random: moment.random_of(tip.next_event),
         };
         let pdu = draft.build(&place, &self.signer, rules)?;
         // Version 12 leaves the create event out of auth_events, but the rules look at it.

@@ -36,9 +36,27 @@ pub enum RoomError {
     /// The same annotation was sent before.
     #[error("you have already sent this reaction")]
     DuplicateAnnotation,
+    /// The event that a thread should start from refers to another event itself.
+    #[error("a thread cannot start from an event that refers to another one")]
+    BadThreadRoot,
     /// The room needs a server of the allowed rooms to let the caller in.
     #[error("{0}")]
     UnableToAuthorise(String),
+    /// No local member has the power to let the caller in.
+    #[error("{0}")]
+    UnableToGrant(String),
+    /// The change makes no sense for the membership that the target has.
+    #[error("{0}")]
+    BadState(String),
+    /// A canonical alias does not lead to the room.
+    #[error("{0}")]
+    BadAlias(String),
+    /// There is no such alias.
+    #[error("there is no such room alias")]
+    UnknownAlias,
+    /// The room cannot be forgotten by somebody who is in it, invited or knocking.
+    #[error("leave the room before you forget it")]
+    StillInRoom,
     /// Storage.
     #[error(transparent)]
     Store(#[from] kv::Error),

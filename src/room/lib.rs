@@ -25,23 +25,31 @@ mod num;
 mod present;
 mod projection;
 mod queue;
+mod redaction;
+pub mod relations;
+mod report;
 mod rooms;
 pub mod row;
 pub mod state;
 pub mod tables;
 mod timeline;
+mod token;
 mod visibility;
 
 pub use compose::{Once, Outgoing};
 pub use create::{CreateRoom, InitialState, MemberProfile, Preset};
 pub use error::RoomError;
 pub use lookup::MemberEvent;
+pub use membership::{Entry, MemberAction, MemberChange, membership_of};
 pub use num::{EventNum, Place, RoomNum};
 pub use projection::{Appended, Projection};
+pub use relations::{Include, RelationsPage, RelationsQuery, ThreadsPage};
+pub use report::Report;
 pub use rooms::{Config, Rooms};
 pub use row::{EventMeta, EventRow, Membership, RoomInfo, Tip, UserRoom};
 pub use tables::EventRef;
 pub use timeline::{Direction, TimelinePage};
+pub use token::TimelineToken;
 pub use visibility::{HistoryVisibility, Viewer};
 
 /// Result with a [`RoomError`].

@@ -198,14 +198,14 @@ impl Rooms {
     /// # Errors
     /// [`RoomError::UnknownEvent`].
     pub async fn pdu(&self, read: &impl Read, room: RoomNum, num: EventNum) -> Result<Arc<Pdu>> {
-        if let Some(pdu) = self.caches.pdus.get(&(room, num)) {
+        if let Some(pdu) = self.caches.pdu(room, num) {
             return Ok(pdu);
         }
         let row = self.row(read, room, num).await?;
         let info = self.info(read, room).await?;
         let pdu = row.event.to_pdu(&rules(&info.version)?)?;
         if read.is_pristine() && pdu.state_key.is_some() {
-            self.caches.pdus.insert((room, num), pdu.clone());
+            self.caches.keep_pdu(room, num, pdu.clone());
         }
         Ok(pdu)
     }

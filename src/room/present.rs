@@ -8,6 +8,7 @@ use kv::Read;
 use crate::{
     EventRow, Membership, Result, Rooms, Viewer,
     num::{EventNum, RoomNum},
+    relations::Bundles,
     visibility::membership_in,
 };
 
@@ -26,10 +27,10 @@ impl Rooms {
         bundle: bool,
     ) -> Result<Vec<Vec<u8>>> {
         let linked = self.linked(read, room, rows).await?;
-        let _ = bundle;
+        let bundles = if bundle { self.bundles(read, room, viewer, rows).await? } else { Bundles::default() };
         let mut members = self.track_member(read, room, viewer.user).await?;
         let mut all = Vec::with_capacity(rows.len());
-        for (_, row) in rows {
+        for (num, row) in rows {
             let mut member = members.at(self, read, room, row.meta.before).await?;
             if row.event.kind() == "m.room.member" && row.event.state_key() == Some(viewer.user.as_str()) {
                 member = membership_in(row.event.content()).unwrap_or(member);
@@ -42,6 +43,7 @@ impl Rooms {
             if let Some(redaction) = row.meta.redacted_by.and_then(|num| linked.get(&num)) {
                 unsigned.redacted_because(viewer, redaction, format);
             }
+            bundles.write(viewer, *num, row, &mut unsigned, format);
             all.push(unsigned.around(row, format));
         }
         Ok(all)

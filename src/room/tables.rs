@@ -5,6 +5,8 @@ use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedUserId};
 
 use crate::{
     num::{EventNum, Place, RoomNum},
+    relations::{Child, InThread, Thread, Waits},
+    report::Report,
     row::{EventRow, RoomInfo, Tip, UserRoom},
     state::Root,
 };
@@ -47,6 +49,29 @@ pub const LEASES: Table<(), u64> = Table::new(0x0310, "room.leases", 1);
 
 /// Redactions that did not take effect: their target is unknown, or their sender may not redact it.
 pub const HELD: Table<(RoomNum, EventNum), ()> = Table::new(0x0340, "room.held_redactions", 1);
+/// Events that refer to another one, by relation class, that one's number and their own place.
+pub const CHILDREN: Table<(RoomNum, u8, EventNum, Place), Child> = Table::new(0x0341, "room.children", 1);
+/// The newest valid edit of an event.
+pub const EDITS: Table<(RoomNum, EventNum), EventNum> = Table::new(0x0342, "room.edits", 1);
+/// Annotations by what they annotate, who sent them and the hash of type and key.
+pub const ANNOTATIONS: Table<(RoomNum, EventNum, OwnedUserId, [u8; 16]), EventNum> =
+    Table::new(0x0343, "room.annotations", 1);
+/// Threads by their root.
+pub const THREADS: Table<(RoomNum, EventNum), Thread> = Table::new(0x0344, "room.threads", 1);
+/// Threads by the place of their newest event, then their root.
+pub const THREAD_LIST: Table<(RoomNum, Place, EventNum), ()> = Table::new(0x0345, "room.thread_list", 1);
+/// How many events of a thread each user sent.
+pub const THREAD_USERS: Table<(RoomNum, EventNum, OwnedUserId), u64> = Table::new(0x0346, "room.thread_users", 1);
+/// The thread that an event is in; stays when the event is redacted.
+pub const THREAD_OF: Table<(RoomNum, EventNum), InThread> = Table::new(0x0347, "room.thread_of", 1);
+/// Events by the id of one that they refer to and that is not known yet.
+pub const WAITING: Table<(RoomNum, OwnedEventId, EventNum), Waits> = Table::new(0x0348, "room.waiting", 1);
+/// What users reported, in stream order.
+pub const REPORTS: Table<Stamp, Report> = Table::new(0x0349, "room.reports", 1);
+
+/// Stripped state of rooms that this server is not in, as their servers sent it with an invite or answered a
+/// knock: JSON objects by user and room.
+pub const INVITE_STATES: Table<(OwnedUserId, RoomNum), Vec<String>> = Table::new(0x0330, "room.invite_states", 1);
 
 /// An event wherever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -77,7 +102,17 @@ pub const ALL: &[TableInfo] = &[
     USER_CHANGES.info(),
     TRANSACTIONS.info(),
     LEASES.info(),
+    INVITE_STATES.info(),
     HELD.info(),
+    CHILDREN.info(),
+    EDITS.info(),
+    ANNOTATIONS.info(),
+    THREADS.info(),
+    THREAD_LIST.info(),
+    THREAD_USERS.info(),
+    THREAD_OF.info(),
+    WAITING.info(),
+    REPORTS.info(),
     crate::directory::ALIASES.info(),
     crate::directory::ROOM_ALIASES.info(),
     crate::directory::PUBLISHED.info(),
