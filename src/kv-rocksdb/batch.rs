@@ -3,7 +3,7 @@
 use kv::{Commit, Range, Result, Stamp, WriteOp};
 use rocksdb::{DB, ErrorKind, ReadOptions, ReadTier, WriteBatch};
 
-use crate::{open::engine_error, wal};
+use crate::{held::SKIPPED, open::engine_error, wal};
 
 /// Rows of a range that are deleted one by one; a range tombstone burdens every read that passes it.
 const ONE_BY_ONE: usize = 64;
@@ -56,6 +56,7 @@ fn clear(db: &DB, batch: &mut WriteBatch, range: &Range) -> Result<()> {
 fn few(db: &DB, range: &Range) -> Result<Option<Vec<Vec<u8>>>> {
     let mut options = ReadOptions::default();
     options.set_read_tier(ReadTier::BlockCache);
+    options.set_max_skippable_internal_keys(SKIPPED);
     options.set_iterate_lower_bound(range.start.as_slice());
     options.set_iterate_upper_bound(range.end.as_slice());
     let mut iterator = db.raw_iterator_opt(options);

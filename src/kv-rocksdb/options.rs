@@ -50,15 +50,18 @@ impl Default for Options {
     }
 }
 
+/// A shared function.
+pub type Hook<F> = Arc<F>;
+
 /// Called around fsyncs, for tests; the default does nothing, and stops the process on failure.
 #[derive(Clone, Default)]
 pub struct Hooks {
     /// After a group was handed to the operating system, before its fsync; an error stands for a failed fsync.
-    pub before_sync: Option<Arc<dyn Fn() -> Result<(), String> + Send + Sync>>,
+    pub before_sync: Option<Hook<dyn Fn() -> Result<(), String> + Send + Sync>>,
     /// After the fsync, before anything of the group is published.
-    pub after_sync: Option<Arc<dyn Fn() + Send + Sync>>,
+    pub after_sync: Option<Hook<dyn Fn() + Send + Sync>>,
     /// Instead of stopping the process when the disk has failed.
-    pub on_failure: Option<Arc<dyn Fn(&kv::Error) + Send + Sync>>,
+    pub on_failure: Option<Hook<dyn Fn(&kv::Error) + Send + Sync>>,
 }
 
 impl fmt::Debug for Hooks {

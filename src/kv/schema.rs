@@ -32,6 +32,7 @@ pub async fn open(db: &Db, tables: &[TableInfo]) -> Result<()> {
         let mut tx = db.begin();
         match tx.get(&META, "product").await? {
             None => {
+                refuse_unnamed(&tx).await?;
                 tx.put(&META, "product", &PRODUCT.to_owned());
                 tx.put(&META, "schema", &SCHEMA.to_string());
             }
@@ -65,6 +66,16 @@ pub async fn epoch(db: &Db, fresh: &str) -> Result<String> {
         Ok(fresh.to_owned())
     })
     .await
+}
+
+/// Refuses rows that nobody claims.
+async fn refuse_unnamed(tx: &crate::Tx) -> Result<()> {
+    // Table id FFFF is the engine's own.
+    let everything = crate::Range { start: Vec::new(), end: vec![0xFF, 0xFF] };
+    if tx.raw_page(&everything, 1, false).await?.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Refused("the database has rows but names no product: point data_dir at another directory".into()))
 }
 
 fn distinct(tables: &[TableInfo]) -> Result<()> {
@@ -109,4 +120,39 @@ async fn check_table(tx: &mut crate::Tx, table: &TableInfo) -> Result<()> {
         Some(_) => {}
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Memory;
+
+    const ROWS: Table<u64, String> = Table::new(0x7F10, "test.rows", 1);
+
+    #[tokio::test]
+    async fn an_empty_database_is_claimed_once_and_opens_again() {
+        let db = Db::new(Memory::new());
+        open(&db, &[ROWS.info()]).await.unwrap();
+        open(&db, &[ROWS.info()]).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn rows_without_a_product_are_refused() {
+        let db = Db::new(Memory::new());
+        let mut tx = db.begin();
+        tx.put(&ROWS, 1, &"whose".to_owned());
+        tx.commit().await.unwrap();
+        assert!(matches!(open(&db, &[]).await, Err(Error::Refused(_))));
+    }
+
+    #[tokio::test]
+    async fn another_product_and_newer_tables_are_refused() {
+        let db = Db::new(Memory::new());
+        open(&db, &[TableInfo { version: 2, ..ROWS.info() }]).await.unwrap();
+        assert!(matches!(open(&db, &[ROWS.info()]).await, Err(Error::Refused(_))));
+        let mut tx = db.begin();
+        tx.put(&META, "product", &"another".to_owned());
+        tx.commit().await.unwrap();
+        assert!(matches!(open(&db, &[]).await, Err(Error::Refused(_))));
+    }
 }

@@ -140,11 +140,8 @@ async fn relaxed(engine: Arc<dyn Engine>) {
     for n in 0..10_u64 {
         let mut tx = db.begin();
         tx.put(&COUNTS, "relaxed", &n);
-        if n % 2 == 0 {
-            tx.relaxed().commit().await.unwrap()
-        } else {
-            tx.commit().await.unwrap()
-        }
+        let tx = if n % 2 == 0 { tx.relaxed() } else { tx };
+        tx.commit().await.unwrap();
         assert_eq!(db.view().get(&COUNTS, "relaxed").await.unwrap(), Some(n));
     }
 }
