@@ -13,12 +13,15 @@
 //! - An event is shown only if its verdict is accepted and it has a place.
 //! - Row caches are filled from transactions that have written nothing yet, so an aborted one leaves no trace.
 
+mod access;
 mod append;
 mod caches;
 mod compose;
 mod create;
 pub mod directory;
 mod error;
+pub mod filter;
+mod history;
 mod lookup;
 mod membership;
 mod num;
@@ -31,14 +34,19 @@ mod report;
 mod rooms;
 pub mod row;
 pub mod state;
+mod summary;
 pub mod tables;
 mod timeline;
 mod token;
+mod upgrade;
 mod visibility;
 
+pub use access::Access;
 pub use compose::{Once, Outgoing};
 pub use create::{CreateRoom, InitialState, MemberProfile, Preset};
 pub use error::RoomError;
+pub use filter::{EventFilter, RelatedBy};
+pub use history::{Context, HistoryPage, HistoryQuery};
 pub use lookup::MemberEvent;
 pub use membership::{Entry, MemberAction, MemberChange, membership_of};
 pub use num::{EventNum, Place, RoomNum};
@@ -47,9 +55,11 @@ pub use relations::{Include, RelationsPage, RelationsQuery, ThreadsPage};
 pub use report::Report;
 pub use rooms::{Config, Rooms};
 pub use row::{EventMeta, EventRow, Membership, RoomInfo, Tip, UserRoom};
+pub use summary::RoomSummary;
 pub use tables::EventRef;
 pub use timeline::{Direction, TimelinePage};
 pub use token::TimelineToken;
+pub use upgrade::Upgrade;
 pub use visibility::{HistoryVisibility, Viewer};
 
 /// Result with a [`RoomError`].

@@ -181,6 +181,9 @@ pub enum Membership {
 }
 
 impl Membership {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Join, Self::Invite, Self::Knock, Self::Leave, Self::Ban];
+
     /// Reads the `membership` of a member event.
     pub fn parse(text: &str) -> Option<Self> {
         Some(match text {

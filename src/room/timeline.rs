@@ -45,8 +45,13 @@ impl Rooms {
         };
         let places = rows.by(limit + 1).first(limit).await?;
         let end = places.len() < limit;
-        let rows = self.rows(read, room, places.iter().map(|(_, num)| *num)).await?;
-        let events = places.into_iter().zip(rows).map(|(((_, place), _), (num, row))| (place, num, row)).collect();
+        let mut rows = self.rows(read, room, places.iter().map(|(_, num)| *num)).await?.into_iter().peekable();
+        let mut events = Vec::with_capacity(places.len());
+        for ((_, place), num) in places {
+            if let Some((num, row)) = rows.next_if(|(found, _)| *found == num) {
+                events.push((place, num, row));
+            }
+        }
         Ok(TimelinePage { events, end })
     }
 

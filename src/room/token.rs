@@ -6,7 +6,7 @@ use crate::num::Place;
 use crate::timeline::Direction;
 
 /// A point between two events of a room's timeline: right after a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TimelineToken(Place);
 
 impl TimelineToken {

@@ -186,7 +186,7 @@ impl Rooms {
     }
 
     /// The place up to which a user was joined in the end; `None` if they never were, `MAX` if they are now.
-    async fn joined_until(&self, read: &impl Read, room: RoomNum, user: &UserId) -> Result<Option<Place>> {
+    pub(crate) async fn joined_until(&self, read: &impl Read, room: RoomNum, user: &UserId) -> Result<Option<Place>> {
         let Some(part) = self.user_room(read, user, room).await? else { return Ok(None) };
         if part.value.membership == Membership::Join {
             return Ok(Some(Place::MAX));

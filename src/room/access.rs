@@ -1,0 +1,154 @@
+//! Which state of a room somebody may read, and up to where its timeline.
+
+use kv::Read;
+use ruma::{RoomId, UserId};
+
+use crate::{
+    EventRow, HistoryVisibility, Membership, Result, RoomError, Rooms,
+    num::{EventNum, Place, RoomNum},
+    state::Root,
+    timeline::Direction,
+    token::TimelineToken,
+    visibility::membership_in,
+};
+
+/// A room as a user may read it: now for members and where everybody may read, as it was when they left for
+/// those who left.
+#[derive(Debug, Clone, Copy)]
+pub struct Access {
+    /// The room.
+    pub room: RoomNum,
+    /// The state.
+    pub state: Root,
+    /// The state is that of [`Access::until`] and not the current one.
+    pub past: bool,
+    /// Nothing after this place is for the user.
+    pub until: Place,
+}
+
+impl Rooms {
+    /// What a user may read of a room.
+    ///
+    /// # Errors
+    /// [`RoomError::NotJoined`] when nothing, or there is no such room.
+    pub async fn access(&self, read: &impl Read, user: &UserId, room: &RoomId) -> Result<Access> {
+        let room = match self.num(read, room).await {
+            Err(RoomError::UnknownRoom) => return Err(RoomError::NotJoined),
+            other => other?,
+        };
+        let tip = match self.tip(read, room).await {
+            // A room that this server only has an invite to.
+            Err(RoomError::UnknownRoom) => return Err(RoomError::NotJoined),
+            other => other?,
+        };
+        let now = Access { room, state: tip.state, past: false, until: Place::MAX };
+        let part = self.user_room(read, user, room).await?.map(|part| part.value);
+        if part.as_ref().is_some_and(|part| part.membership == Membership::Join)
+            || self.history_visibility(read, room, tip.state).await? == HistoryVisibility::WorldReadable
+        {
+            return Ok(now);
+        }
+        let part = part.filter(|part| !part.forgotten).ok_or(RoomError::NotJoined)?;
+        let row = self.row(read, room, part.event).await?;
+        let was_joined = self.joined_until(read, room, user).await?.is_some();
+        match (part.membership, row.meta.place) {
+            (Membership::Leave | Membership::Ban, Some(until)) if was_joined => {
+                let state = self.state_after(read, room, part.event, &row).await?;
+                Ok(Access { room, state, past: true, until })
+            }
+            _ => Err(RoomError::NotJoined),
+        }
+    }
+
+    /// The state event at (`kind`, `state_key`) in the state `root`, as it is stored.
+    ///
+    /// # Errors
+    /// [`RoomError::UnknownEvent`] when there is none.
+    pub async fn state_row(
+        &self,
+        read: &impl Read,
+        room: RoomNum,
+        root: Root,
+        kind: &str,
+        state_key: &str,
+    ) -> Result<(EventNum, EventRow)> {
+        let num = self.state_num(read, room, root, kind, state_key).await?.ok_or(RoomError::UnknownEvent)?;
+        Ok((num, self.row(read, room, num).await?))
+    }
+
+    /// All state events of the state `root`; of one type if `kind` is given.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn state_rows(
+        &self,
+        read: &impl Read,
+        room: RoomNum,
+        root: Root,
+        kind: Option<&str>,
+    ) -> Result<Vec<(EventNum, EventRow)>> {
+        let nums = self.state_nums(read, room, root, kind).await?;
+        self.rows(read, room, nums).await
+    }
+
+    /// The state of a room at a point of its timeline: with the newest event before it.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn state_at(&self, read: &impl Read, room: RoomNum, at: TimelineToken) -> Result<Root> {
+        let page = self.timeline(read, room, at.bound(Direction::Backward), Direction::Backward, 1).await?;
+        match page.events.first() {
+            Some((_, num, row)) => self.state_after(read, room, *num, row).await,
+            None => Ok(Root::EMPTY),
+        }
+    }
+
+    /// The member events that a user may read, at a point of the timeline if given, with this membership and
+    /// without that one.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn member_rows(
+        &self,
+        read: &impl Read,
+        access: &Access,
+        at: Option<TimelineToken>,
+        wanted: Option<Membership>,
+        unwanted: Option<Membership>,
+    ) -> Result<Vec<(EventNum, EventRow)>> {
+        let admitted = |membership| wanted.is_none_or(|w| w == membership) && Some(membership) != unwanted;
+        if !access.past && at.is_none() {
+            let mut nums = Vec::new();
+            for membership in Membership::ALL.into_iter().filter(|membership| admitted(*membership)) {
+                nums.extend(self.members(read, access.room, membership).await?.into_iter().map(|member| member.event));
+            }
+            return self.rows(read, access.room, nums).await;
+        }
+        let root = match at.filter(|at| at.admits(access.until, Direction::Backward)) {
+            Some(at) => self.state_at(read, access.room, at).await?,
+            None => access.state,
+        };
+        let mut rows = self.state_rows(read, access.room, root, Some("m.room.member")).await?;
+        rows.retain(|(_, row)| membership_in(row.event.content()).is_some_and(admitted));
+        Ok(rows)
+    }
+
+    /// The member events of these users in the state `root`, each once.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn members_of<'a>(
+        &self,
+        read: &impl Read,
+        room: RoomNum,
+        root: Root,
+        users: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<(EventNum, EventRow)>> {
+        let users: std::collections::BTreeSet<_> = users.into_iter().collect();
+        let mut nums = Vec::with_capacity(users.len());
+        for user in users {
+            nums.extend(self.state_num(read, room, root, "m.room.member", user).await?);
+        }
+        self.rows(read, room, nums).await
+    }
+}
