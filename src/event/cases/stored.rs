@@ -1,6 +1,7 @@
 //! The stored form and the client form.
 
 use bytes::Bytes;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::rooms::{TestRoom, versions};
@@ -96,5 +97,64 @@ fn no_prefix_of_a_stored_event_decodes_or_panics() {
         for len in 0..bytes.len() / 4 {
             assert!(StoredEvent::decode(Bytes::copy_from_slice(&bytes[..len])).is_err());
         }
+    }
+}
+
+/// Any JSON that events may hold.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (-9_007_199_254_740_991_i64..=9_007_199_254_740_991).prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 24, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::btree_map(".{0,6}", inner, 0..5).prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_event_survives_parsing_and_storage(
+        version in 0..12_usize,
+        kind in ".{0,20}",
+        key in prop::option::of(".{0,20}"),
+        content in prop::collection::btree_map(".{0,6}", any_json(), 0..5),
+    ) {
+        let (mut room, tip) = TestRoom::new(&crate::version::SUPPORTED[version]);
+        let content = Value::Object(content.into_iter().collect());
+        let pdu = room.build(&[tip], "alice", &kind, key.as_deref(), &content);
+        prop_assert_eq!(&serde_json::from_str::<Value>(pdu.content.get()).unwrap(), &content);
+        prop_assert_eq!(&Pdu::parse(pdu.json(), &room.rules).unwrap().event_id, &pdu.event_id);
+        let pretty = serde_json::to_vec_pretty(&serde_json::from_slice::<Value>(pdu.json()).unwrap()).unwrap();
+        let parsed = Pdu::parse(&pretty, &room.rules).unwrap();
+        prop_assert_eq!(parsed.json(), pdu.json());
+        check(&pdu, &room.rules);
+        check(&pdu.redact(&room.rules).unwrap(), &room.rules);
+    }
+
+    #[test]
+    fn no_bytes_make_a_reader_panic(junk in prop::collection::vec(any::<u8>(), 0..80), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let (room, tip) = TestRoom::new(&ruma::RoomVersionId::V11);
+        let pdu = &room.events[&tip];
+        let mut changed = StoredEvent::encode(pdu, &room.rules);
+        let index = at.index(changed.len());
+        changed[index] = byte;
+        for bytes in [junk.clone(), changed] {
+            if let Ok(stored) = StoredEvent::decode(Bytes::from(bytes)) {
+                stored.write_client(&mut Vec::new(), ClientFormat::Full, b"");
+                stored.write_stripped(&mut Vec::new());
+                let _ = (stored.depth(), stored.origin_server_ts(), stored.to_pdu(&room.rules).is_ok());
+            }
+        }
+        let mut json = pdu.json().to_vec();
+        let index = at.index(json.len());
+        json[index] = byte;
+        let _ = (Pdu::parse(&json, &room.rules).is_ok(), Pdu::parse(&junk, &room.rules).is_ok());
     }
 }
