@@ -36,6 +36,8 @@ pub mod row;
 pub mod state;
 mod summary;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 mod timeline;
 mod token;
 mod upgrade;

@@ -11,6 +11,13 @@ use crate::{
     tables::{MEMBERS, USER_CHANGES, USER_ROOMS},
 };
 
+mod change;
+mod entry;
+mod forget;
+
+pub use change::{MemberAction, MemberChange};
+pub use entry::Entry;
+
 #[derive(Deserialize)]
 struct MemberContent {
     membership: String,
@@ -51,7 +58,7 @@ pub(crate) async fn record_membership(
         _ => {
             tx.put_stamped(&USER_ROOMS, (user, room), slot, value);
             tx.put(&USER_CHANGES, (user, slot), &room);
-            tx.announce(Topic::User(user.to_owned()), slot);
+            tx.announce(Topic::Memberships(user.to_owned()), slot);
         }
     }
     Ok(Some(previous))

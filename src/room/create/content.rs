@@ -1,11 +1,13 @@
 //! The contents of the events that a room begins with.
 
+use std::collections::HashSet;
+
 use event::{Draft, RoomVersionRules};
-use ruma::events::TimelineEventType as Kind;
+use ruma::{OwnedUserId, events::TimelineEventType as Kind};
 use serde_json::{Map, Value, json, value::RawValue};
 
-use super::{CreateRoom, MemberProfile, Preset};
-use crate::{Result, RoomError, compose::is_member};
+use super::{CreateRoom, InitialState, MemberProfile, Preset};
+use crate::{Result, RoomError};
 
 /// JSON text of a value.
 pub fn raw(value: &impl serde::Serialize) -> Result<Box<RawValue>> {
@@ -14,15 +16,18 @@ pub fn raw(value: &impl serde::Serialize) -> Result<Box<RawValue>> {
 
 /// In version 12 and later, invited users of a trusted room become creators.
 pub fn add_creators(content: &mut Map<String, Value>, new: &CreateRoom, rules: &RoomVersionRules) {
-    if !rules.authorization.explicitly_privilege_room_creators || new.preset != Preset::TrustedPrivateChat {
-        return;
+    if rules.authorization.explicitly_privilege_room_creators && new.preset == Preset::TrustedPrivateChat {
+        add_creators_to(content, new.invites.iter().map(|(user, _)| user).filter(|user| **user != new.creator));
     }
-    let creators = content.entry("additional_creators").or_insert_with(|| json!([]));
-    if let Value::Array(creators) = creators {
-        for (user, _) in &new.invites {
-            if !creators.iter().any(|creator| creator == user.as_str()) {
-                creators.push(json!(user));
-            }
+}
+
+/// Adds users to the `additional_creators` of a create event.
+pub fn add_creators_to<'a>(content: &mut Map<String, Value>, users: impl Iterator<Item = &'a OwnedUserId>) {
+    for user in users {
+        if let Value::Array(creators) = content.entry("additional_creators").or_insert_with(|| json!([]))
+            && !creators.iter().any(|creator| creator == user.as_str())
+        {
+            creators.push(json!(user));
         }
     }
 }
@@ -30,7 +35,13 @@ pub fn add_creators(content: &mut Map<String, Value>, new: &CreateRoom, rules: &
 /// What follows the create event, in the order of the specification.
 pub fn drafts(new: &CreateRoom, rules: &RoomVersionRules) -> Result<Vec<Draft>> {
     let mut all = vec![member(new.creator.as_str(), "join", &new.profile, None)?];
-    all.push(Draft::state(Kind::RoomPowerLevels, "", raw(&power_levels(new, rules))?));
+    // Power levels in the initial state replace the usual ones, as nothing else in the room may depend on those.
+    let is_levels = |state: &&InitialState| state.kind == Kind::RoomPowerLevels && state.state_key.is_empty();
+    let levels = match new.initial_state.iter().rfind(is_levels) {
+        Some(given) => given.content.clone(),
+        None => raw(&power_levels(new, rules))?,
+    };
+    all.push(Draft::state(Kind::RoomPowerLevels, "", levels));
     if let Some(alias) = &new.alias {
         all.push(Draft::state(Kind::RoomCanonicalAlias, "", raw(&json!({ "alias": alias }))?));
     }
@@ -39,10 +50,7 @@ pub fn drafts(new: &CreateRoom, rules: &RoomVersionRules) -> Result<Vec<Draft>> 
             all.push(Draft::state(kind, "", raw(&content)?));
         }
     }
-    for state in &new.initial_state {
-        if is_member(&state.kind) || state.kind == Kind::RoomCreate {
-            return Err(RoomError::InvalidState(format!("initial_state may not contain {}", state.kind)));
-        }
+    for state in new.initial_state.iter().filter(|state| !is_levels(state)) {
         all.push(Draft::state(state.kind.clone(), state.state_key.clone(), state.content.clone()));
     }
     if let Some(name) = &new.name {
@@ -52,7 +60,8 @@ pub fn drafts(new: &CreateRoom, rules: &RoomVersionRules) -> Result<Vec<Draft>> 
         let content = json!({ "topic": topic, "m.topic": { "m.text": [{ "body": topic }] } });
         all.push(Draft::state(Kind::RoomTopic, "", raw(&content)?));
     }
-    for (user, profile) in &new.invites {
+    let mut invited = HashSet::from([&new.creator]);
+    for (user, profile) in new.invites.iter().filter(|(user, _)| invited.insert(user)) {
         all.push(member(user.as_str(), "invite", profile, new.is_direct.then_some(true))?);
     }
     Ok(all)
@@ -61,12 +70,7 @@ pub fn drafts(new: &CreateRoom, rules: &RoomVersionRules) -> Result<Vec<Draft>> 
 /// A member event.
 pub fn member(user: &str, membership: &str, profile: &MemberProfile, is_direct: Option<bool>) -> Result<Draft> {
     let mut content = Map::from_iter([("membership".to_owned(), json!(membership))]);
-    if let Some(name) = &profile.displayname {
-        content.insert("displayname".into(), json!(name));
-    }
-    if let Some(url) = &profile.avatar_url {
-        content.insert("avatar_url".into(), json!(url));
-    }
+    profile.write(&mut content);
     if let Some(direct) = is_direct {
         content.insert("is_direct".into(), json!(direct));
     }
