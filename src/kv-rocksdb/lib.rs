@@ -35,7 +35,7 @@ use kv::{Commit, Engine, Observer, Pending, Range, Result, Snapshot, WriterId};
 use parking_lot::Mutex;
 
 pub use counters::Counters;
-pub use options::{Durability, Hooks, Options};
+pub use options::{AfterSync, BeforeSync, Durability, Hooks, OnFailure, Options};
 
 use crate::{commit::Shared, open::engine_error};
 

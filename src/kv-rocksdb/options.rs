@@ -50,18 +50,22 @@ impl Default for Options {
     }
 }
 
-/// A shared function.
-pub type Hook<F> = Arc<F>;
+/// Told of an fsync that is about to happen.
+pub type BeforeSync = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
+/// Told of a completed fsync.
+pub type AfterSync = Arc<dyn Fn() + Send + Sync>;
+/// Told that the disk failed.
+pub type OnFailure = Arc<dyn Fn(&kv::Error) + Send + Sync>;
 
 /// Called around fsyncs, for tests; the default does nothing, and stops the process on failure.
 #[derive(Clone, Default)]
 pub struct Hooks {
     /// After a group was handed to the operating system, before its fsync; an error stands for a failed fsync.
-    pub before_sync: Option<Hook<dyn Fn() -> Result<(), String> + Send + Sync>>,
+    pub before_sync: Option<BeforeSync>,
     /// After the fsync, before anything of the group is published.
-    pub after_sync: Option<Hook<dyn Fn() + Send + Sync>>,
+    pub after_sync: Option<AfterSync>,
     /// Instead of stopping the process when the disk has failed.
-    pub on_failure: Option<Hook<dyn Fn(&kv::Error) + Send + Sync>>,
+    pub on_failure: Option<OnFailure>,
 }
 
 impl fmt::Debug for Hooks {

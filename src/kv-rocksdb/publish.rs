@@ -41,9 +41,15 @@ impl Shared {
 
     /// The syncer thread.
     pub fn sync_until_closed(&self) {
-        while let Some(group) = self.next_group() {
-            // A failure was told to those who wait, and is logged.
-            let _ = self.publish(group);
+        let groups = || {
+            while let Some(group) = self.next_group() {
+                // A failure was told to those who wait, and is logged.
+                let _ = self.publish(group);
+            }
+        };
+        if catch_unwind(AssertUnwindSafe(groups)).is_err() {
+            // Nobody would be acknowledged any more.
+            self.fail(&mut self.core.lock(), Error::Engine("the syncer thread panicked".into()));
         }
     }
 

@@ -56,15 +56,39 @@ async fn log(db: &Db) -> Vec<(u64, String)> {
     rows.into_iter().map(|((_, stamp), text)| (stamp.n, text)).collect()
 }
 
-/// Copies the files of one directory, as a crash would leave them.
+/// Copies the files of one directory, as a crash would leave them. RocksDB flushes and removes files on its own
+/// threads, so it copies again until no file came, went or became current meanwhile.
 fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        if entry.file_name() != "LOCK" {
-            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    let state = || {
+        let files = std::fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = files
+            .map(|file| {
+                let manifest = file.to_string_lossy().contains("MANIFEST");
+                let length = if manifest { std::fs::metadata(&file).map_or(0, |data| data.len()) } else { 0 };
+                (file, length)
+            })
+            .collect();
+        files.sort();
+        files
+    };
+    loop {
+        let before = state();
+        let _ = std::fs::remove_dir_all(to);
+        if try_copy(from, to).is_ok() && state() == before {
+            return;
         }
     }
+}
+
+fn try_copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        if entry.file_name() != "LOCK" {
+            std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The write-ahead logs in `path`.

@@ -15,7 +15,7 @@ const ROUNDS: u64 = 50;
 const TASKS: u64 = 4;
 
 fn options(round: u64) -> Options {
-    let durability = if round % 2 == 0 { Durability::Fsync } else { Durability::Os };
+    let durability = if round.is_multiple_of(2) { Durability::Fsync } else { Durability::Os };
     // Small memtables, so that flushes happen under the knife too.
     Options { durability, memtable_bytes: 256 << 10, ..Options::default() }
 }

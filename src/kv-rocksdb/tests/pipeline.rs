@@ -10,14 +10,13 @@ use kv::{Error, Read};
 use parking_lot::Mutex;
 
 use super::{LOG, ROWS, append, copy, directory, log, open, open_with, submit};
-use crate::{Durability, Hooks, Options, own};
+use crate::{BeforeSync, Durability, Hooks, Options, own};
 
 /// Options whose fsyncs wait for a message each.
 fn gated() -> (mpsc::Sender<()>, Options) {
     let (open, gate) = mpsc::channel();
     let gate = Mutex::new(gate);
-    let before: Arc<dyn Fn() -> Result<(), String> + Send + Sync> =
-        Arc::new(move || gate.lock().recv().map_err(|error| error.to_string()));
+    let before: BeforeSync = Arc::new(move || gate.lock().recv().map_err(|error| error.to_string()));
     (open, Options { hooks: Hooks { before_sync: Some(before), ..Hooks::default() }, ..Options::default() })
 }
 
