@@ -16,6 +16,8 @@
 mod access;
 mod append;
 mod caches;
+#[cfg(test)]
+mod cases;
 mod compose;
 mod create;
 pub mod directory;
@@ -36,8 +38,6 @@ pub mod row;
 pub mod state;
 mod summary;
 pub mod tables;
-#[cfg(test)]
-mod tests;
 mod timeline;
 mod token;
 mod upgrade;
