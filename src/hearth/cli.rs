@@ -73,7 +73,7 @@ async fn serve(path: &Path, metrics: Option<server::Metrics>) -> Result<(), Erro
     let config = load(path)?;
     logs::start(&config.log)?;
     let stop = server::stop_signal();
-    let server = Server::start(config, metrics).await?;
+    let server = Server::start(config, server::Options { metrics, ..Default::default() }).await?;
     server.welcome().await?;
     server.ready();
     stop.await;

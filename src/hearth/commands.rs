@@ -3,6 +3,7 @@
 use std::io::BufRead;
 
 use account::{NewAccount, Permit};
+use base::Clock;
 use serde::{Deserialize, Serialize};
 
 use crate::{Config, Error, lock::Lock, wire::Wired};
@@ -71,7 +72,7 @@ async fn create_user(wired: &Wired, name: &str, password: &str, admin: bool) -> 
 /// When the server runs or its database cannot be opened.
 pub(crate) async fn offline(config: Config, command: Command) -> Result<Answer, Error> {
     let _lock = Lock::claim(&config.data_dir)?;
-    let wired = Wired::open(&config).await?;
+    let wired = Wired::open(&config, Clock::system()).await?;
     let answer = run(&wired, command).await;
     wired.close().await;
     Ok(answer)

@@ -1,10 +1,11 @@
 //! Start and stop.
 
-use std::{io::Write, net::SocketAddr, time::Duration};
+use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
 use api::Serves;
 use axum::Router;
 use base::Clock;
+use kv::Engine;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -38,25 +39,29 @@ pub struct Server {
     _lock: Lock,
 }
 
+/// What a server is started with besides its configuration.
+#[derive(Debug, Default)]
+pub struct Options {
+    /// The figures that it shows, if any.
+    pub metrics: Option<Metrics>,
+    /// The clock; the machine's by default.
+    pub clock: Clock,
+    /// Another engine than RocksDB, for tests.
+    pub engine: Option<Arc<dyn Engine>>,
+}
+
 impl Server {
     /// Opens the database and listens.
     ///
     /// # Errors
     /// When another server has the data directory, or an address or the database cannot be used.
-    pub async fn start(config: Config, metrics: Option<Metrics>) -> Result<Self, Error> {
+    pub async fn start(config: Config, options: Options) -> Result<Self, Error> {
         let lock = Lock::claim(&config.data_dir)?;
-        let wired = Wired::open(&config).await?;
-        Self::serve(config, metrics, lock, wired).await
-    }
-
-    /// Serves `engine` instead of the database of `config`, for tests.
-    ///
-    /// # Errors
-    /// As [`Server::start`].
-    pub async fn start_on(config: Config, engine: std::sync::Arc<dyn kv::Engine>, clock: Clock) -> Result<Self, Error> {
-        let lock = Lock::claim(&config.data_dir)?;
-        let wired = Wired::on(engine, &config, clock).await?;
-        Self::serve(config, None, lock, wired).await
+        let wired = match options.engine {
+            Some(engine) => Wired::on(engine, &config, options.clock).await?,
+            None => Wired::open(&config, options.clock).await?,
+        };
+        Self::serve(config, options.metrics, lock, wired).await
     }
 
     async fn serve(config: Config, metrics: Option<Metrics>, lock: Lock, wired: Wired) -> Result<Self, Error> {

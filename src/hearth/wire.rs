@@ -78,9 +78,9 @@ impl Wired {
     ///
     /// # Errors
     /// When the database cannot be opened or is not ours.
-    pub async fn open(config: &Config) -> Result<Self, Error> {
+    pub async fn open(config: &Config, clock: Clock) -> Result<Self, Error> {
         let rocks = engine(config)?;
-        let wired = Self::on(rocks.clone(), config, Clock::system()).await?;
+        let wired = Self::on(rocks.clone(), config, clock).await?;
         Ok(Self { engine: Some(rocks), ..wired })
     }
 
@@ -101,7 +101,7 @@ impl Wired {
         let rooms =
             Rooms::new(db.clone(), clock.clone(), signer, config.rooms.clone(), shares.rooms, event_projections());
         let state = AppState::from(Parts {
-            config: Arc::new(config.http.clone()),
+            config: Arc::new(config.http()),
             limits: RateLimits::new(config.rate_limits.clone(), clock),
             uia: Uia::new(accounts.clone()),
             profiles: Profiles::new(db.clone()),

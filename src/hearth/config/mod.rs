@@ -38,6 +38,10 @@ pub struct Config {
     /// Limits of the HTTP edge.
     #[serde(default)]
     pub http: api::Config,
+    /// What other programs are told that know only the server's name: /.well-known/matrix. A document without any of
+    /// its settings is not served.
+    #[serde(default)]
+    pub well_known: api::WellKnownConfig,
     /// How often one caller may do one kind of thing.
     #[serde(default)]
     pub rate_limits: api::RateLimitsConfig,
@@ -124,6 +128,11 @@ impl Config {
         };
         config.check()?;
         Ok(config)
+    }
+
+    /// What the HTTP edge is configured by.
+    pub fn http(&self) -> api::Config {
+        api::Config { well_known: self.well_known.clone(), ..self.http.clone() }
     }
 
     /// What the account crate is configured by.

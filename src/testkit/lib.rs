@@ -1,0 +1,15 @@
+//! Starts whole servers in this process and talks to them as clients do, so that a test is five lines long.
+//!
+//! **Owns** [`TestServer`], [`Client`] and the small HTTP client below them ([`Http`]).
+//! **Must not know** what any endpoint answers beyond what its helpers read.
+//! **Tables**, **tasks**: none. For tests only: it panics where a test is to fail.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod client;
+mod http;
+mod server;
+
+pub use self::http::{Answer, Http};
+pub use client::Client;
+pub use server::{Builder, TestServer};

@@ -1,0 +1,56 @@
+//! Start, stop, and the command line's socket.
+
+use hearth::{Answer, Command, Error, Server, control, server::Options};
+use http::{Method, StatusCode};
+use testkit::TestServer;
+
+fn create(name: &str) -> Command {
+    Command::CreateUser { name: name.to_owned(), password: "secret password".to_owned(), admin: true }
+}
+
+#[tokio::test]
+async fn a_second_server_on_the_same_data_is_refused() {
+    let server = TestServer::new().await;
+    let error = Server::start(server.config().clone(), Options::default()).await.unwrap_err();
+    assert!(matches!(error, Error::Running(_)), "{error}");
+    assert!(error.to_string().contains("another Hearth runs on"), "{error}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_running_server_creates_accounts_by_its_socket() {
+    let server = TestServer::new().await;
+    let ask = async |command| control::ask(&server.config().data_dir, &command).await.unwrap().unwrap();
+    assert_eq!(ask(create("carol")).await, Answer::Done("created @carol:test.example".to_owned()));
+    assert!(matches!(ask(create("carol")).await, Answer::Refused(_)));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_answers_on_the_socket_of_a_stopped_server() {
+    let server = TestServer::new().await;
+    let config = server.config().clone();
+    let server = server.restart().await;
+    assert!(control::ask(&config.data_dir, &create("dave")).await.unwrap().is_some());
+    server.stop().await;
+    assert!(control::ask(&config.data_dir, &create("erin")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_restart_keeps_accounts_and_sessions() {
+    let server = TestServer::new().await;
+    let alice = server.user("alice").await;
+    let server = server.restart().await;
+    let path = "/_matrix/client/v3/account/whoami";
+    let who = server.http().send(Method::GET, path, Some(&alice.token), "").await.ok();
+    assert_eq!(who["user_id"], "@alice:test.example");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn health_is_told() {
+    let server = TestServer::new().await;
+    let answer = server.http().send(Method::GET, "/health", None, "").await;
+    assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b"ok\n"[..]));
+    server.stop().await;
+}
