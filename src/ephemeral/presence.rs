@@ -1,7 +1,4 @@
-use std::{
-    collections::HashMap,
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use base::{Clock, Millis};
 use kv::{Db, Read, Stamp, Topic};

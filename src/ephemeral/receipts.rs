@@ -77,7 +77,15 @@ pub struct ReceiptRow {
     /// When the receipt was sent, in milliseconds since the Unix epoch.
     pub at: u64,
 }
-kv::value!(ReceiptRow);
+
+/// The part of a receipt's key after the room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptKey {
+    user: OwnedUserId,
+    kind: u8,
+    thread: String,
+}
+kv::value!(ReceiptKey, ReceiptRow);
 
 /// A receipt with whose and of what kind it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +156,8 @@ impl Receipts {
         }
         let slot = tx.stamp();
         tx.put_stamped(&RECEIPTS, key, slot, row.clone());
-        tx.put(&RECEIPT_LOG, (room, slot), &(user.to_owned(), kind.code(), thread.as_str().to_owned()));
+        let rest = ReceiptKey { user: user.to_owned(), kind: kind.code(), thread: thread.as_str().to_owned() };
+        tx.put(&RECEIPT_LOG, (room, slot), &rest);
         tx.announce(Topic::User(user.to_owned()), slot);
         if kind == ReceiptKind::Public {
             tx.announce(Topic::Room(room.0), slot);
@@ -197,10 +206,9 @@ impl Receipts {
     pub async fn between(&self, read: &impl Read, room: RoomNum, from: Stamp, to: Stamp) -> Result<Vec<Receipt>> {
         let log = read.scan(&RECEIPT_LOG, RECEIPT_LOG.between(&(room, from), &(room, to))).collect().await?;
         let keys: Vec<_> = log.into_iter().map(|(_, key)| key).collect();
-        let rows = read
-            .get_many(&RECEIPTS, keys.iter().map(|(user, kind, thread)| (room, user, *kind, thread.as_str())))
-            .await?;
-        let found = keys.into_iter().zip(rows).filter_map(|((user, kind, thread), row)| {
+        let rows =
+            read.get_many(&RECEIPTS, keys.iter().map(|key| (room, &key.user, key.kind, key.thread.as_str()))).await?;
+        let found = keys.into_iter().zip(rows).filter_map(|(ReceiptKey { user, kind, thread }, row)| {
             let (kind, thread) = (ReceiptKind::of_code(kind), Thread::of_key(&thread));
             row.map(|row| Receipt { user, kind, thread, row: row.value })
         });
