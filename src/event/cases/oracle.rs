@@ -115,7 +115,7 @@ fn apply(room: &TestRoom, state: &mut StateMap, id: &OwnedEventId) {
             return Some(Arc::clone(event(room, id)));
         }
         let named = pdu.auth_events.iter().map(|id| event(room, id));
-        named.filter(|auth| auth.is_state(&kind.to_string().into(), state_key)).last().cloned()
+        named.filter(|auth| auth.is_state(&kind.to_string().into(), state_key)).next_back().cloned()
     });
     if allowed.is_ok() {
         state.insert(key, id.clone());

@@ -164,6 +164,7 @@ impl TestRoom {
     }
 
     /// Builds, checks and adds an event.
+    #[expect(clippy::needless_pass_by_value, reason = "callers have a `json!` at hand")]
     pub(crate) fn send(
         &mut self,
         prev: &[OwnedEventId],
