@@ -1,11 +1,17 @@
 //! What clients keep on the server, for themselves and per room. Client-server API, "Client Config".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use kv::{Db, Positions, Read, Result, Stamp, Stamped, Topic, Tx, View};
-use ruma::{OwnedRoomId, RoomId, UserId};
+use kv::{Db, Positions, Read, Stamp, Stamped, Topic, Tx, View};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 
-use crate::tables::{ACCOUNT_DATA, ACCOUNT_DATA_LOG, DataKey};
+use crate::{
+    Result,
+    tables::{ACCOUNT_DATA, ACCOUNT_DATA_LOG, DataKey},
+};
+
+/// Content of what was removed: its row stays, so that the next change finds its place in the log.
+const REMOVED: &str = "";
 
 /// One piece of account data as /sync shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,15 +41,21 @@ impl AccountData {
     /// # Errors
     /// When storage fails.
     pub async fn get(&self, user: &UserId, room: Option<&RoomId>, kind: &str) -> Result<Option<String>> {
-        Self::get_in(&self.db.view(), user, room, kind).await
+        Ok(Self::get_in(&self.db.view(), user, room, kind).await?)
     }
 
     /// The content of `kind`, as JSON, as `rows` shows it.
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn get_in(rows: &impl Read, user: &UserId, room: Option<&RoomId>, kind: &str) -> Result<Option<String>> {
-        Ok(rows.get(&ACCOUNT_DATA, (user, text(room), kind)).await?.map(|row| row.value))
+    pub async fn get_in(
+        rows: &impl Read,
+        user: &UserId,
+        room: Option<&RoomId>,
+        kind: &str,
+    ) -> kv::Result<Option<String>> {
+        let row = rows.get(&ACCOUNT_DATA, (user, text(room), kind)).await?;
+        Ok(row.map(|row| row.value).filter(|content| content != REMOVED))
     }
 
     /// Sets `kind` to `content`, a JSON object.
@@ -54,7 +66,7 @@ impl AccountData {
         kv::retry(|| async {
             let mut tx = self.db.begin();
             Self::set_in(&mut tx, user, room, kind, content).await?;
-            tx.commit().await
+            Ok(tx.commit().await?)
         })
         .await
     }
@@ -66,9 +78,10 @@ impl AccountData {
     pub async fn remove(&self, user: &UserId, room: Option<&RoomId>, kind: &str) -> Result<bool> {
         kv::retry(|| async {
             let mut tx = self.db.begin();
-            let Some(old) = tx.get(&ACCOUNT_DATA, (user, text(room), kind)).await? else { return Ok(false) };
-            tx.delete(&ACCOUNT_DATA, (user, text(room), kind));
-            log(&mut tx, user, room, kind, Some(old.at));
+            if Self::get_in(&tx, user, room, kind).await?.is_none() {
+                return Ok(false);
+            }
+            Self::set_in(&mut tx, user, room, kind, REMOVED).await?;
             tx.commit().await?;
             Ok(true)
         })
@@ -79,7 +92,13 @@ impl AccountData {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn set_in(tx: &mut Tx, user: &UserId, room: Option<&RoomId>, kind: &str, content: &str) -> Result<()> {
+    pub async fn set_in(
+        tx: &mut Tx,
+        user: &UserId,
+        room: Option<&RoomId>,
+        kind: &str,
+        content: &str,
+    ) -> kv::Result<()> {
         let key = (user, text(room), kind);
         let old = tx.get(&ACCOUNT_DATA, key).await?;
         let slot = log(tx, user, room, kind, old.map(|old| old.at));
@@ -91,18 +110,23 @@ impl AccountData {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn all(&self, view: &View, user: &UserId) -> Result<Vec<AccountDataChange>> {
+    pub async fn all(&self, view: &View, user: &UserId) -> kv::Result<Vec<AccountDataChange>> {
         let rows = view.scan(&ACCOUNT_DATA, ACCOUNT_DATA.under(&(user,))).collect().await?;
-        rows.into_iter().map(|((_, room, kind), row)| change(&room, kind, row.value)).collect()
+        present(rows)
     }
 
     /// Everything of `user` in one room, or the global ones.
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn within(&self, view: &View, user: &UserId, room: Option<&RoomId>) -> Result<Vec<AccountDataChange>> {
+    pub async fn within(
+        &self,
+        view: &View,
+        user: &UserId,
+        room: Option<&RoomId>,
+    ) -> kv::Result<Vec<AccountDataChange>> {
         let rows = view.scan(&ACCOUNT_DATA, ACCOUNT_DATA.under(&(user, text(room)))).collect().await?;
-        rows.into_iter().map(|((_, room, kind), row)| change(&room, kind, row.value)).collect()
+        present(rows)
     }
 
     /// What changed after `since` up to `upto`, oldest change first, each piece once and as it is in `view`.
@@ -115,7 +139,7 @@ impl AccountData {
         user: &UserId,
         since: &Positions,
         upto: &Positions,
-    ) -> Result<Vec<AccountDataChange>> {
+    ) -> kv::Result<Vec<AccountDataChange>> {
         let mut changed = BTreeMap::new();
         for (writer, last) in upto.iter() {
             let from = (user, Stamp { writer, n: since.of(writer).saturating_add(1) });
@@ -125,15 +149,14 @@ impl AccountData {
                 changed.insert((stamp.n, writer), key);
             }
         }
-        let mut keys: Vec<DataKey> = Vec::new();
-        for key in changed.into_values() {
-            if !keys.contains(&key) {
-                keys.push(key);
-            }
-        }
+        let mut seen = HashSet::new();
+        let keys: Vec<DataKey> = changed.into_values().filter(|key| seen.insert(key.clone())).collect();
         let rows =
             view.get_many(&ACCOUNT_DATA, keys.iter().map(|key| (user, key.room.as_str(), key.kind.as_str()))).await?;
-        let content = |row: Option<Stamped<String>>| row.map_or_else(|| "{}".to_owned(), |row| row.value);
+        let content = |row: Option<Stamped<String>>| match row {
+            Some(row) if row.value != REMOVED => row.value,
+            _ => "{}".to_owned(),
+        };
         keys.into_iter().zip(rows).map(|(key, row)| change(&key.room, key.kind, content(row))).collect()
     }
 }
@@ -154,7 +177,12 @@ fn text(room: Option<&RoomId>) -> &str {
     room.map_or("", RoomId::as_str)
 }
 
-fn change(room: &str, kind: String, content: String) -> Result<AccountDataChange> {
+fn present(rows: Vec<((OwnedUserId, String, String), Stamped<String>)>) -> kv::Result<Vec<AccountDataChange>> {
+    let rows = rows.into_iter().filter(|(_, row)| row.value != REMOVED);
+    rows.map(|((_, room, kind), row)| change(&room, kind, row.value)).collect()
+}
+
+fn change(room: &str, kind: String, content: String) -> kv::Result<AccountDataChange> {
     let room = match room {
         "" => None,
         room => Some(RoomId::parse(room).map_err(|error| kv::Error::corrupt(ACCOUNT_DATA.name(), error))?),

@@ -83,15 +83,15 @@ impl Accounts {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn first_admin_token(&self) -> kv::Result<Option<String>> {
-        self.db.view().get(&FIRST_ADMIN, ()).await
+    pub async fn first_admin_token(&self) -> Result<Option<String>> {
+        Ok(self.db.view().get(&FIRST_ADMIN, ()).await?)
     }
 
     /// How many accounts were ever created here.
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn count(&self) -> kv::Result<u64> {
+    pub async fn count(&self) -> Result<u64> {
         Ok(self.db.view().get(&COUNT, ()).await?.unwrap_or(0))
     }
 

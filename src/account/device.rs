@@ -63,7 +63,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn devices(&self, user: &UserId) -> kv::Result<Vec<Device>> {
+    pub async fn devices(&self, user: &UserId) -> Result<Vec<Device>> {
         let view = self.db.view();
         let rows = view.scan(&DEVICES, DEVICES.under(&(user,))).collect().await?;
         let seen = view.get_many(&SEEN, rows.iter().map(|((user, device), _)| (user, device))).await?;

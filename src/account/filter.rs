@@ -3,7 +3,7 @@
 use kv::{Db, Read};
 use ruma::UserId;
 
-use crate::tables::FILTERS;
+use crate::{Result, tables::FILTERS};
 
 /// Characters of a filter's id: 64 bits of its content's hash.
 const ID_LEN: usize = 16;
@@ -24,7 +24,7 @@ impl Filters {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn put(&self, user: &UserId, json: &str) -> kv::Result<String> {
+    pub async fn put(&self, user: &UserId, json: &str) -> Result<String> {
         let mut id = blake3::hash(json.as_bytes()).to_hex().to_string();
         id.truncate(ID_LEN);
         if self.get(user, &id).await?.is_none() {
@@ -39,7 +39,7 @@ impl Filters {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn get(&self, user: &UserId, id: &str) -> kv::Result<Option<String>> {
-        self.db.view().get(&FILTERS, (user, id)).await
+    pub async fn get(&self, user: &UserId, id: &str) -> Result<Option<String>> {
+        Ok(self.db.view().get(&FILTERS, (user, id)).await?)
     }
 }

@@ -15,6 +15,8 @@
 
 mod account_data;
 mod accounts;
+#[cfg(test)]
+mod cases;
 mod config;
 mod device;
 mod error;
@@ -32,8 +34,6 @@ mod signed;
 mod sweep;
 pub mod tables;
 mod tag;
-#[cfg(test)]
-mod tests;
 mod token;
 mod uia;
 mod user;

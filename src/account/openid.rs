@@ -39,7 +39,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn openid_user(&self, openid_token: &str) -> kv::Result<Option<OwnedUserId>> {
+    pub async fn openid_user(&self, openid_token: &str) -> Result<Option<OwnedUserId>> {
         let view = self.db.view();
         let row = view.get(&OPENID, token::hash(openid_token)).await?;
         let Some(row) = row.filter(|row| row.expires > self.clock.now()) else { return Ok(None) };

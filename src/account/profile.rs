@@ -65,7 +65,7 @@ impl Profiles {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn for_member(&self, user: &UserId) -> kv::Result<(Option<String>, Option<String>)> {
+    pub async fn for_member(&self, user: &UserId) -> Result<(Option<String>, Option<String>), ProfileError> {
         let json = self.db.view().get(&PROFILES, user).await?;
         let profile = parse(json)?;
         let text = |key| profile.get(key).and_then(Value::as_str).map(str::to_owned);

@@ -71,7 +71,7 @@ impl Accounts {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn permit(&self, registration_token: &str) -> kv::Result<Option<Permit>> {
+    pub async fn permit(&self, registration_token: &str) -> Result<Option<Permit>> {
         if registration_token.len() > MAX_REGISTRATION_TOKEN {
             return Ok(None);
         }

@@ -74,12 +74,22 @@ impl Accounts {
 }
 
 fn is_right(secret: &str, req: &SharedSecretRequest) -> bool {
-    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(secret.as_bytes()) else { return false };
+    unhex(&req.mac).is_some_and(|given| mac(secret, req).is_some_and(|mac| mac.verify_slice(&given).is_ok()))
+}
+
+fn mac(secret: &str, req: &SharedSecretRequest) -> Option<Hmac<Sha1>> {
+    let mut mac = Hmac::<Sha1>::new_from_slice(secret.as_bytes()).ok()?;
     let admin = if req.admin { "admin" } else { "notadmin" };
     let mut parts = vec![req.nonce.as_str(), &req.username, &req.password, admin];
     parts.extend(req.user_type.as_deref());
     mac.update(parts.join("\0").as_bytes());
-    unhex(&req.mac).is_some_and(|given| mac.verify_slice(&given).is_ok())
+    Some(mac)
+}
+
+/// The proof that a client sends.
+#[cfg(test)]
+pub(crate) fn proof(secret: &str, req: &SharedSecretRequest) -> String {
+    mac(secret, req).unwrap().finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

@@ -31,7 +31,8 @@ pub const FIRST_ADMIN: Table<(), String> = Table::new(0x0108, "account.first_adm
 pub const SECRETS: Table<String, [u8; 32]> = Table::new(0x0109, "account.secrets", 1);
 /// Profiles as JSON objects.
 pub const PROFILES: Table<OwnedUserId, String> = Table::new(0x010A, "account.profiles", 1);
-/// Account data by user, room id (empty for global) and type: the content as JSON, and when it was set.
+/// Account data by user, room id (empty for global) and type: the content as JSON (empty when
+/// it was removed), and when it was set.
 pub const ACCOUNT_DATA: Table<(OwnedUserId, String, String), Stamped<String>> =
     Table::new(0x010B, "account.account_data", 1);
 /// Which account data changed where in the stream: room id (empty for global) and type.

@@ -16,7 +16,7 @@ impl AccountData {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn tags(&self, user: &UserId, room: &RoomId) -> kv::Result<Map<String, Value>> {
+    pub async fn tags(&self, user: &UserId, room: &RoomId) -> Result<Map<String, Value>> {
         let view = self.db.view();
         Ok(tags(&content(&view, user, room).await?))
     }
@@ -32,26 +32,21 @@ impl AccountData {
         let change = |tags: &mut Map<String, Value>| {
             tags.insert(tag.to_owned(), Value::Object(info.clone()));
         };
-        Ok(self.change_tags(user, room, change).await?)
+        self.change_tags(user, room, change).await
     }
 
     /// Takes a tag off a room; one that it does not have is no error.
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn remove_tag(&self, user: &UserId, room: &RoomId, tag: &str) -> kv::Result<()> {
+    pub async fn remove_tag(&self, user: &UserId, room: &RoomId, tag: &str) -> Result<()> {
         let change = |tags: &mut Map<String, Value>| {
             tags.remove(tag);
         };
         self.change_tags(user, room, change).await
     }
 
-    async fn change_tags(
-        &self,
-        user: &UserId,
-        room: &RoomId,
-        change: impl Fn(&mut Map<String, Value>),
-    ) -> kv::Result<()> {
+    async fn change_tags(&self, user: &UserId, room: &RoomId, change: impl Fn(&mut Map<String, Value>)) -> Result<()> {
         kv::retry(|| async {
             let mut tx: Tx = self.db.begin();
             let mut content = content(&tx, user, room).await?;
@@ -63,7 +58,7 @@ impl AccountData {
             }
             content.insert("tags".to_owned(), Value::Object(after));
             Self::set_in(&mut tx, user, Some(room), KIND, &Value::Object(content).to_string()).await?;
-            tx.commit().await
+            Ok(tx.commit().await?)
         })
         .await
     }

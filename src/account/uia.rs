@@ -244,7 +244,8 @@ impl Uia {
             tx.commit().await?;
         }
         let permit = match &row.token {
-            Some(token) => self.accounts.permit(token).await?,
+            // It may have become void since its stage was completed.
+            Some(token) => Some(self.accounts.permit(token).await?.ok_or(AccountError::RegistrationClosed)?),
             None => None,
         };
         Ok(Passed { user: row.user, permit })

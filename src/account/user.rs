@@ -14,15 +14,15 @@ impl Accounts {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn user(&self, user: &UserId) -> kv::Result<Option<UserRow>> {
-        self.db.view().get(&USERS, user).await
+    pub async fn user(&self, user: &UserId) -> Result<Option<UserRow>> {
+        Ok(self.db.view().get(&USERS, user).await?)
     }
 
     /// Whether `user` has an account here that was not deactivated.
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn is_active(&self, user: &UserId) -> kv::Result<bool> {
+    pub async fn is_active(&self, user: &UserId) -> Result<bool> {
         Ok(self.user(user).await?.is_some_and(|row| !row.deactivated))
     }
 
@@ -50,12 +50,12 @@ impl Accounts {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn page(&self, after: Option<&UserId>, limit: usize) -> kv::Result<Vec<(OwnedUserId, UserRow)>> {
+    pub async fn page(&self, after: Option<&UserId>, limit: usize) -> Result<Vec<(OwnedUserId, UserRow)>> {
         let range = match after {
             Some(after) => USERS.after(&(), &after),
             None => USERS.all(),
         };
-        self.db.view().scan(&USERS, range).first(limit).await
+        Ok(self.db.view().scan(&USERS, range).first(limit).await?)
     }
 
     /// Changes flags of an account and returns it as it is now.

@@ -1,0 +1,43 @@
+use serde_json::json;
+
+use super::*;
+use crate::{ProfileChange, ProfileError, Profiles};
+
+#[tokio::test]
+async fn a_field_is_set_read_and_removed() {
+    let world = world().await;
+    let alice = world.user("alice").await.user;
+    let profiles = Profiles::new(world.db.clone());
+    assert_eq!(profiles.get(&alice).await.unwrap().len(), 0);
+    let change = profiles.set(&alice, "displayname", Some(json!("Alice"))).await.unwrap();
+    assert_eq!(change, ProfileChange { previous: None, now: Some(json!("Alice")) });
+    assert!(!profiles.set(&alice, "displayname", Some(json!("Alice"))).await.unwrap().is_change());
+    profiles.set(&alice, "org.example.pets", Some(json!({ "cats": 2 }))).await.unwrap();
+    assert_eq!(profiles.field(&alice, "org.example.pets").await.unwrap(), Some(json!({ "cats": 2 })));
+    assert_eq!(profiles.for_member(&alice).await.unwrap(), (Some("Alice".into()), None));
+    profiles.set(&alice, "displayname", None).await.unwrap();
+    assert!(!profiles.set(&alice, "displayname", None).await.unwrap().is_change());
+    assert_eq!(profiles.field(&alice, "displayname").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn keys_sizes_and_types_are_limited() {
+    let world = world().await;
+    let alice = world.user("alice").await.user;
+    let profiles = Profiles::new(world.db.clone());
+    let set = async |key: &str, value| profiles.set(&alice, key, Some(value)).await;
+    assert!(matches!(set(&"k".repeat(256), json!(1)).await, Err(ProfileError::KeyTooLarge)));
+    assert!(set(&"k".repeat(255), json!(1)).await.is_ok());
+    assert!(matches!(set("displayname", json!(7)).await, Err(ProfileError::NotAString(_))));
+    assert!(set("org.example.a", json!("x".repeat(40_000))).await.is_ok());
+    assert!(matches!(set("org.example.b", json!("x".repeat(40_000))).await, Err(ProfileError::TooLarge)));
+}
+
+#[tokio::test]
+async fn unknown_users_have_no_profile() {
+    let profiles = Profiles::new(world().await.db);
+    let nobody = ruma::user_id!("@nobody:hearth.test");
+    assert!(matches!(profiles.get(nobody).await, Err(ProfileError::UnknownUser)));
+    assert!(matches!(profiles.set(nobody, "displayname", None).await, Err(ProfileError::UnknownUser)));
+    assert_eq!(profiles.for_member(nobody).await.unwrap(), (None, None));
+}
