@@ -114,8 +114,8 @@ fn apply(room: &TestRoom, state: &mut StateMap, id: &OwnedEventId) {
         if let Some(id) = state.get(&wanted).filter(|_| needed.contains(&wanted)) {
             return Some(Arc::clone(event(room, id)));
         }
-        let named = pdu.auth_events.iter().map(|id| event(room, id));
-        named.filter(|auth| auth.is_state(&kind.to_string().into(), state_key)).next_back().cloned()
+        let mut named = pdu.auth_events.iter().map(|id| event(room, id));
+        named.rfind(|auth| auth.is_state(&kind.to_string().into(), state_key)).cloned()
     });
     if allowed.is_ok() {
         state.insert(key, id.clone());
