@@ -1,3 +1,4 @@
+use ruma::{OwnedServerName, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
 /// Limits of the HTTP edge.
@@ -6,12 +7,31 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Largest request body in bytes; uploads of media have a limit of their own.
     pub max_body_bytes: usize,
+    /// What other programs are told that know only the server's name.
+    #[serde(skip)]
+    pub well_known: WellKnownConfig,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { max_body_bytes: 10 * 1024 * 1024 }
+        Self { max_body_bytes: 10 * 1024 * 1024, well_known: WellKnownConfig::default() }
     }
+}
+
+/// What `/.well-known/matrix/...` says; a document without any of its settings is not served.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WellKnownConfig {
+    /// Where clients reach this server, as "https://matrix.example.org".
+    pub client: Option<String>,
+    /// Where other servers reach this server, as "matrix.example.org:443".
+    pub server: Option<OwnedServerName>,
+    /// A page with help for users.
+    pub support_page: Option<String>,
+    /// Who administrates the server, as a Matrix user id.
+    pub support_user: Option<OwnedUserId>,
+    /// The mail address of who administrates the server.
+    pub support_email: Option<String>,
 }
 
 /// How often one caller may do one kind of thing.

@@ -148,7 +148,7 @@ async fn decode<R: IncomingRequest>(parts: &mut Parts, body: Body, state: &AppSt
 }
 
 /// The whole body, if it has at most `limit` bytes.
-async fn read(body: Body, limit: usize) -> Result<Bytes, MatrixError> {
+pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, MatrixError> {
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {

@@ -4,6 +4,7 @@ use std::{ops::Deref, sync::Arc};
 
 use account::{AccountData, Accounts, Filters, Profiles, Uia};
 use axum::extract::FromRef;
+use ephemeral::{Presence, Receipts, Typing};
 use media::Media;
 use room::Rooms;
 
@@ -61,4 +62,10 @@ parts! {
     media: Media,
     /// Rooms.
     rooms: Rooms,
+    /// Who is typing.
+    typing: Typing,
+    /// Who has read how far.
+    receipts: Receipts,
+    /// Who is there.
+    presence: Presence,
 }

@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::{server::Metrics, wire::Wired};
 
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -22,6 +23,10 @@ pub(crate) fn start(wired: &Wired, metrics: Option<&Metrics>) -> JoinSet<()> {
     tasks.spawn(every(5 * MINUTE, "media clean", async move || media.clean().await));
     let media = state.media.clone();
     tasks.spawn(every(DAY, "media sweep", async move || media.sweep().await.map(drop)));
+    let typing = state.typing.clone();
+    tasks.spawn(every(SECOND, "typing expiry", async move || typing.expire().await));
+    let presence = state.presence.clone();
+    tasks.spawn(every(SECOND, "presence expiry", async move || presence.expire().await));
     tasks
 }
 

@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use account::{AccountData, Accounts, DeviceProjection, Filters, Profiles, Uia};
 use api::{AppState, Parts, RateLimits};
 use base::Clock;
+use ephemeral::{Presence, Receipts, Typing};
 use kv::{Db, Engine, TableInfo};
 use kv_rocksdb::RocksDb;
 use media::Media;
@@ -29,7 +30,7 @@ pub struct Wired {
 
 /// The tables of all crates.
 fn tables() -> Vec<TableInfo> {
-    [account::tables::ALL, media::tables::ALL, room::tables::ALL].concat()
+    [account::tables::ALL, ephemeral::tables::ALL, media::tables::ALL, room::tables::ALL].concat()
 }
 
 /// What is removed with a device.
@@ -102,7 +103,10 @@ impl Wired {
             Rooms::new(db.clone(), clock.clone(), signer, config.rooms.clone(), shares.rooms, event_projections());
         let state = AppState::from(Parts {
             config: Arc::new(config.http()),
-            limits: RateLimits::new(config.rate_limits.clone(), clock),
+            limits: RateLimits::new(config.rate_limits.clone(), clock.clone()),
+            typing: Typing::new(db.clone(), clock.clone()),
+            receipts: Receipts::new(db.clone(), rooms.clone(), clock.clone()),
+            presence: Presence::new(db.clone(), clock, config.presence.enabled),
             uia: Uia::new(accounts.clone()),
             profiles: Profiles::new(db.clone()),
             account_data: AccountData::new(db.clone()),

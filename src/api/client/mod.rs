@@ -1,12 +1,51 @@
 //! The client-server API: one folder per module of the specification, one file per endpoint.
 
+mod account;
+mod account_data;
+mod admin;
+mod auth;
+mod capabilities;
+mod devices;
 mod discovery;
+mod events;
+mod filter;
 mod media;
+mod messages;
+mod own;
+mod point;
+mod profile;
+mod reader;
+mod redact;
+mod register;
+mod relations;
+mod send;
+mod session;
+mod state;
+mod threads;
+mod well_known;
+mod written;
 
 use crate::Routes;
 
 /// Every endpoint of the client-server API, one line each.
 pub fn routes(routes: Routes) -> Routes {
     let routes = discovery::routes(routes);
+    let routes = well_known::routes(routes);
+    let routes = session::routes(routes);
+    let routes = register::routes(routes);
+    let routes = account::routes(routes);
+    let routes = devices::routes(routes);
+    let routes = profile::routes(routes);
+    let routes = account_data::routes(routes);
+    let routes = filter::routes(routes);
+    let routes = capabilities::routes(routes);
+    let routes = admin::routes(routes);
+    let routes = send::routes(routes);
+    let routes = state::routes(routes);
+    let routes = redact::routes(routes);
+    let routes = messages::routes(routes);
+    let routes = events::routes(routes);
+    let routes = relations::routes(routes);
+    let routes = threads::routes(routes);
     media::routes(routes)
 }

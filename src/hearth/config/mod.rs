@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use ruma::OwnedServerName;
 use serde::{Deserialize, Serialize};
 
-pub use sections::{Durability, Federation, Listener, Log, LogFormat, Memory, Serve};
+pub use sections::{Durability, Federation, Listener, Log, LogFormat, Memory, Presence, Serve};
 
 /// Settings of the whole server.
 ///
@@ -60,6 +60,9 @@ pub struct Config {
     /// What may be uploaded and how thumbnails are made.
     #[serde(default)]
     pub media: media::Config,
+    /// Who is online.
+    #[serde(default)]
+    pub presence: Presence,
     /// Other servers.
     #[serde(default)]
     pub federation: Federation,

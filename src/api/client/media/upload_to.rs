@@ -2,15 +2,16 @@ use axum::{
     body::Body,
     extract::{Path, State, rejection::PathRejection},
 };
+use bytes::Bytes;
 use http::{HeaderMap, Uri};
 use media::Media;
-use ruma::{OwnedServerName, api::client::media::create_content_async::v3::Response};
+use ruma::OwnedServerName;
 
 use super::{
     target::media_id,
     upload::{file_info, read_on},
 };
-use crate::{Caller, MatrixError, Reply};
+use crate::{Caller, MatrixError, RawReply};
 
 /// `PUT /_matrix/media/v3/upload/{serverName}/{mediaId}`
 pub async fn upload_to(
@@ -20,7 +21,7 @@ pub async fn upload_to(
     address: Uri,
     headers: HeaderMap,
     body: Body,
-) -> Result<Reply<Response>, MatrixError> {
+) -> Result<RawReply, MatrixError> {
     let Path((server, id)) = path.map_err(|error| MatrixError::invalid_param(error.body_text()))?;
     let server: OwnedServerName =
         server.try_into().map_err(|_| MatrixError::invalid_param("serverName is not a server's name"))?;
@@ -32,5 +33,6 @@ pub async fn upload_to(
         read_on(&media, bytes).await;
         return Err(error.into());
     }
-    Ok(Reply(Response::new()))
+    // ruma's response has no public constructor.
+    Ok(RawReply(Bytes::from_static(b"{}")))
 }

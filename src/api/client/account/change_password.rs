@@ -1,0 +1,31 @@
+use account::{Accounts, Operation, Uia, UiaFlow};
+use axum::extract::State;
+use ruma::api::client::account::change_password::v3::Response;
+use serde::Deserialize;
+
+use crate::{Caller, JsonBody, MatrixError, Reply, client::auth::OnlyAuth};
+
+/// What a client sends.
+#[derive(Deserialize)]
+pub struct Body {
+    new_password: String,
+    logout_devices: Option<bool>,
+    #[serde(flatten)]
+    auth: OnlyAuth,
+}
+
+/// `POST /_matrix/client/v3/account/password`
+///
+/// Without a token an address or phone number would have to prove who asks; this server knows none.
+pub async fn change_password(
+    State(accounts): State<Accounts>,
+    State(uia): State<Uia>,
+    Caller { user, device, .. }: Caller,
+    JsonBody(body): JsonBody<Body>,
+) -> Result<Reply<Response>, MatrixError> {
+    let operation = Operation::new("change password", Some(user.clone()), body.new_password.as_bytes());
+    uia.check(&operation, &UiaFlow::password(), body.auth.data()).await?;
+    let log_out = body.logout_devices.unwrap_or(true);
+    accounts.set_password(&user, &body.new_password, log_out, Some(&device)).await?;
+    Ok(Reply(Response::new()))
+}

@@ -1,0 +1,28 @@
+use account::{Accounts, Operation, Uia, UiaFlow};
+use axum::extract::State;
+use ruma::api::client::account::{ThirdPartyIdRemovalStatus, deactivate::v3::Response};
+use serde::Deserialize;
+
+use crate::{Caller, JsonBody, MatrixError, Reply, client::auth::OnlyAuth};
+
+/// What a client sends.
+#[derive(Deserialize)]
+pub struct Body {
+    #[serde(default)]
+    erase: bool,
+    #[serde(flatten)]
+    auth: OnlyAuth,
+}
+
+/// `POST /_matrix/client/v3/account/deactivate`
+pub async fn deactivate(
+    State(accounts): State<Accounts>,
+    State(uia): State<Uia>,
+    Caller { user, .. }: Caller,
+    JsonBody(body): JsonBody<Body>,
+) -> Result<Reply<Response>, MatrixError> {
+    let operation = Operation::new("deactivate", Some(user.clone()), &[u8::from(body.erase)]);
+    uia.check(&operation, &UiaFlow::password(), body.auth.data()).await?;
+    accounts.deactivate(&user, body.erase).await?;
+    Ok(Reply(Response::new(ThirdPartyIdRemovalStatus::Success)))
+}

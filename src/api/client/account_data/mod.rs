@@ -1,0 +1,42 @@
+//! Account data and tags.
+
+mod delete_tag;
+mod get_global;
+mod get_room;
+mod list_tags;
+mod set_global;
+mod set_room;
+mod set_tag;
+
+use http::StatusCode;
+use ruma::api::error::ErrorCode;
+
+use crate::{MatrixError, Routes};
+
+/// The endpoints of this module.
+pub fn routes(routes: Routes) -> Routes {
+    routes
+        .add(get_global::get_global)
+        .add(set_global::set_global)
+        .add(get_room::get_room)
+        .add(set_room::set_room)
+        .add(list_tags::list_tags)
+        .add(set_tag::set_tag)
+        .add(delete_tag::delete_tag)
+}
+
+/// Refuses what the server keeps by other endpoints, and what is no JSON object.
+fn check(kind: &str, json: &str) -> Result<(), MatrixError> {
+    if matches!(kind, "m.fully_read" | "m.push_rules") {
+        let message = "this account data is set by another endpoint";
+        return Err(MatrixError::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::BadJson, message));
+    }
+    if !json.trim_start().starts_with('{') {
+        return Err(MatrixError::bad_json("account data must be a JSON object"));
+    }
+    Ok(())
+}
+
+fn unset() -> MatrixError {
+    MatrixError::not_found("there is no such account data")
+}

@@ -1,0 +1,18 @@
+use account::AccountData;
+use axum::extract::State;
+use ruma::api::client::config::set_room_account_data::v3::{Request, Response};
+
+use super::check;
+use crate::{Authed, MatrixError, Reply, client::own::own};
+
+/// `PUT /_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}`
+pub async fn set_room(
+    State(data): State<AccountData>,
+    Authed { user, req, .. }: Authed<Request>,
+) -> Result<Reply<Response>, MatrixError> {
+    own(&user, &req.user_id)?;
+    let (kind, json) = (req.event_type.to_string(), req.data.json().get());
+    check(&kind, json)?;
+    data.set(&user, Some(&req.room_id), &kind, json).await?;
+    Ok(Reply(Response::new()))
+}

@@ -1,0 +1,20 @@
+//! Server administration by the client-server API.
+
+mod is_locked;
+mod is_suspended;
+mod lock;
+mod suspend;
+mod target;
+mod whois;
+
+use crate::Routes;
+
+/// The endpoints of this module.
+pub fn routes(routes: Routes) -> Routes {
+    routes
+        .add(whois::whois)
+        .add(is_locked::is_locked)
+        .add(lock::lock)
+        .add(is_suspended::is_suspended)
+        .add(suspend::suspend)
+}

@@ -1,0 +1,31 @@
+use axum::extract::State;
+use room::Rooms;
+use ruma::api::client::discovery::get_capabilities::v3::Request;
+use serde_json::{Map, json};
+
+use crate::{Authed, JsonReply, MatrixError};
+
+/// `GET /_matrix/client/v3/capabilities`
+///
+/// Written out: ruma's type leaves out what is as clients assume, and some clients do not assume it.
+pub async fn get(
+    State(rooms): State<Rooms>,
+    Authed { account, .. }: Authed<Request>,
+) -> Result<JsonReply, MatrixError> {
+    let versions: Map<_, _> =
+        event::version::SUPPORTED.iter().map(|version| (version.to_string(), "stable".into())).collect();
+    let profile = json!({ "enabled": !account.suspended });
+    let mut capabilities = json!({
+        "m.change_password": { "enabled": true },
+        "m.room_versions": { "default": rooms.default_version(), "available": versions },
+        "m.set_displayname": profile,
+        "m.set_avatar_url": profile,
+        "m.profile_fields": profile,
+        "m.3pid_changes": { "enabled": false },
+        "m.get_login_token": { "enabled": true },
+    });
+    if account.admin {
+        capabilities["m.account_moderation"] = json!({ "suspend": true, "lock": true });
+    }
+    Ok(JsonReply(json!({ "capabilities": capabilities })))
+}

@@ -1,0 +1,10 @@
+//! What the caller can do here.
+
+mod get;
+
+use crate::Routes;
+
+/// The endpoints of this module.
+pub fn routes(routes: Routes) -> Routes {
+    routes.add(get::get)
+}

@@ -1,0 +1,28 @@
+use account::{Accounts, Operation, Uia, UiaFlow};
+use axum::extract::State;
+use ruma::{OwnedDeviceId, api::client::device::delete_devices::v3::Response};
+use serde::Deserialize;
+
+use crate::{Caller, JsonBody, MatrixError, Reply, client::auth::OnlyAuth};
+
+/// What a client sends.
+#[derive(Deserialize)]
+pub struct Body {
+    devices: Vec<OwnedDeviceId>,
+    #[serde(flatten)]
+    auth: OnlyAuth,
+}
+
+/// `POST /_matrix/client/v3/delete_devices`
+pub async fn delete_many(
+    State(accounts): State<Accounts>,
+    State(uia): State<Uia>,
+    Caller { user, .. }: Caller,
+    JsonBody(body): JsonBody<Body>,
+) -> Result<Reply<Response>, MatrixError> {
+    let devices: Vec<_> = body.devices.iter().map(|device| device.as_str()).collect();
+    let operation = Operation::new("delete devices", Some(user.clone()), devices.join("\0").as_bytes());
+    uia.check(&operation, &UiaFlow::password(), body.auth.data()).await?;
+    accounts.remove_devices(&user, &body.devices).await?;
+    Ok(Reply(Response::new()))
+}

@@ -1,0 +1,72 @@
+use account::AccountData;
+use axum::extract::{RawQuery, State};
+use event::ClientFormat;
+use room::{EventFilter, HistoryQuery, RelatedBy, Rooms};
+use ruma::api::client::message::get_message_events::v3::Request;
+use serde::Deserialize;
+
+use crate::{
+    Authed, MatrixError, RawReply,
+    client::{
+        point::{direction, page_size, point},
+        reader::Reader,
+        written::Written,
+    },
+};
+
+/// `GET /_matrix/client/v3/rooms/{roomId}/messages`
+pub async fn messages(
+    State(rooms): State<Rooms>,
+    State(data): State<AccountData>,
+    RawQuery(query): RawQuery,
+    Authed { user, device, req, .. }: Authed<Request>,
+) -> Result<RawReply, MatrixError> {
+    let view = rooms.db().view();
+    let access = rooms.access(&view, &user, &req.room_id).await?;
+    let filter = EventFilter::new(&req.filter).related_by(related_by(query.as_deref()));
+    let query = HistoryQuery {
+        from: point(&rooms, &req.room_id, req.from.as_deref()).await?,
+        to: point(&rooms, &req.room_id, req.to.as_deref()).await?,
+        direction: direction(req.dir),
+        limit: page_size(Some(req.limit), 10),
+        filter: &filter,
+    };
+    let reader = Reader::new(&data, &rooms, &user, &device).await?;
+    let viewer = reader.viewer();
+    let page = rooms.history(&view, &access, &viewer, &query).await?;
+    let chunk = rooms.present(&view, access.room, &viewer, &page.rows, ClientFormat::Full, true).await?;
+    let mut written = Written::default()
+        .value("start", Some(page.start.to_string()))
+        .value("end", page.end.map(|end| end.to_string()))
+        .events("chunk", &chunk);
+    if filter.lazy_members {
+        let members = rooms.senders_of(&view, access.room, &page.rows).await?;
+        written = written.events("state", &rooms.present_plain(&viewer, &members, ClientFormat::Full));
+    }
+    Ok(written.into())
+}
+
+#[derive(Deserialize)]
+struct Query {
+    filter: String,
+}
+
+/// The part of the filter that ruma's type does not have.
+fn related_by(query: Option<&str>) -> RelatedBy {
+    let uri = query.and_then(|query| format!("/?{query}").parse::<http::Uri>().ok()).unwrap_or_default();
+    let query = axum::extract::Query::<Query>::try_from_uri(&uri).map(|query| query.0.filter);
+    query.ok().and_then(|filter| serde_json::from_str(&filter).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relations_are_read_from_the_filter() {
+        let query = "dir=b&filter=%7B%22related_by_rel_types%22%3A%5B%22m.thread%22%5D%7D";
+        assert_eq!(related_by(Some(query)).related_by_rel_types, Some(vec!["m.thread".to_owned()]));
+        assert_eq!(related_by(Some("dir=b")), RelatedBy::default());
+        assert_eq!(related_by(None), RelatedBy::default());
+    }
+}

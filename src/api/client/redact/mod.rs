@@ -1,0 +1,11 @@
+//! Redactions.
+
+#[expect(clippy::module_inception, reason = "the endpoint is named by its verb")]
+mod redact;
+
+use crate::{Class, Routes};
+
+/// The endpoints of this module.
+pub fn routes(routes: Routes) -> Routes {
+    routes.add_limited(Class::Message, redact::redact)
+}

@@ -1,0 +1,33 @@
+use account::AccountData;
+use axum::extract::State;
+use room::Rooms;
+use ruma::api::client::relations::get_relating_events_with_rel_type::v1::Request;
+
+use crate::{
+    Authed, MatrixError, RawReply,
+    client::{
+        reader::Reader,
+        relations::page::{Asked, page},
+    },
+};
+
+/// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}`
+pub async fn of_type(
+    State(rooms): State<Rooms>,
+    State(data): State<AccountData>,
+    Authed { user, device, req, .. }: Authed<Request>,
+) -> Result<RawReply, MatrixError> {
+    let reader = Reader::new(&data, &rooms, &user, &device).await?;
+    let asked = Asked {
+        room_id: &req.room_id,
+        event_id: &req.event_id,
+        rel_type: Some(req.rel_type.to_string()),
+        kind: None,
+        from: req.from.as_deref(),
+        to: req.to.as_deref(),
+        dir: req.dir,
+        limit: req.limit,
+        recurse: req.recurse,
+    };
+    page(&rooms, &reader, asked).await
+}

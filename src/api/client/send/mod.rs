@@ -1,0 +1,11 @@
+//! Sending messages.
+
+#[expect(clippy::module_inception, reason = "the endpoint is named by its verb")]
+mod send;
+
+use crate::{Class, Routes};
+
+/// The endpoints of this module.
+pub fn routes(routes: Routes) -> Routes {
+    routes.add_limited(Class::Message, send::send)
+}

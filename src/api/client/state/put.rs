@@ -1,0 +1,54 @@
+use axum::extract::State;
+use event::Draft;
+use room::{MemberAction, MemberChange, MemberProfile, Membership, Outgoing, Rooms};
+use ruma::{
+    OwnedEventId,
+    api::client::state::send_state_event::v3::{Request, Response},
+    events::StateEventType,
+};
+use serde_json::value::RawValue;
+
+use crate::{Authed, MatrixError, Reply, client::own::not_suspended};
+
+/// `PUT /_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}`
+pub async fn put(
+    State(rooms): State<Rooms>,
+    Authed { user, account, req, .. }: Authed<Request>,
+) -> Result<Reply<Response>, MatrixError> {
+    let content = req.body.into_json();
+    if !is_leaving(&req.event_type, &content) {
+        not_suspended(&account)?;
+    }
+    match req.event_type {
+        StateEventType::RoomCanonicalAlias => {
+            rooms.check_canonical_alias(&rooms.db().view(), &req.room_id, &content).await?;
+        }
+        StateEventType::RoomMember if req.state_key == user && membership(&content) == Some(Membership::Join) => {
+            // A restricted room wants to know who lets the user in; that is found by the same way as for `/join`.
+            let profile = MemberProfile::of_content(content.get());
+            let join = MemberChange::own(user.clone(), MemberAction::Join).with_profile(profile);
+            if rooms.change_member(&req.room_id, &join).await? {
+                return Ok(Reply(Response::new(current(&rooms, &req.room_id, &user).await?)));
+            }
+        }
+        _ => {}
+    }
+    let draft = Draft::state(req.event_type.to_string().into(), req.state_key, content);
+    Ok(Reply(Response::new(rooms.send(&req.room_id, &Outgoing::new(&user, draft)).await?)))
+}
+
+fn membership(content: &RawValue) -> Option<Membership> {
+    room::membership_in(content.get())
+}
+
+fn is_leaving(kind: &StateEventType, content: &RawValue) -> bool {
+    *kind == StateEventType::RoomMember && membership(content) == Some(Membership::Leave)
+}
+
+/// The event that made the user a member.
+async fn current(rooms: &Rooms, room: &ruma::RoomId, user: &ruma::UserId) -> Result<OwnedEventId, MatrixError> {
+    let view = rooms.db().view();
+    let access = rooms.access(&view, user, room).await?;
+    let (_, row) = rooms.state_row(&view, access.room, access.state, "m.room.member", user.as_str()).await?;
+    OwnedEventId::try_from(row.event.event_id()).map_err(|error| MatrixError::internal(&error))
+}

@@ -1,0 +1,55 @@
+use account::Filters;
+use axum::extract::State;
+use ephemeral::PresenceState;
+use ruma::{
+    UserId,
+    api::client::{
+        filter::FilterDefinition,
+        sync::sync_events::v3::{Filter, Request},
+    },
+    presence::PresenceState as Wanted,
+};
+use sync::Sync;
+
+use crate::{Authed, MatrixError, RawReply};
+
+/// `GET /_matrix/client/v3/sync`
+pub async fn get(
+    State(sync): State<Sync>,
+    State(filters): State<Filters>,
+    Authed { user, device, req, .. }: Authed<Request>,
+) -> Result<RawReply, MatrixError> {
+    let filter = resolve(&filters, &user, req.filter).await?;
+    let request = sync::Request {
+        user,
+        device: Some(device),
+        since: req.since,
+        timeout: req.timeout.unwrap_or_default(),
+        filter,
+        full_state: req.full_state,
+        use_state_after: req.use_state_after,
+        presence: presence(&req.set_presence),
+    };
+    Ok(sync.sync(&request).await?.into())
+}
+
+/// The filter itself, wherever it was given.
+async fn resolve(filters: &Filters, user: &UserId, filter: Option<Filter>) -> Result<FilterDefinition, MatrixError> {
+    let id = match filter {
+        None => return Ok(FilterDefinition::default()),
+        Some(Filter::FilterDefinition(filter)) => return Ok(filter),
+        Some(Filter::FilterId(id)) => id,
+        Some(_) => return Err(MatrixError::invalid_param("filter is neither an id nor a filter")),
+    };
+    let stored = filters.get(user, &id).await?;
+    let json = stored.ok_or_else(|| MatrixError::invalid_param("there is no filter with this id"))?;
+    serde_json::from_str(&json).map_err(|error| MatrixError::internal(&error))
+}
+
+fn presence(wanted: &Wanted) -> PresenceState {
+    match wanted {
+        Wanted::Offline => PresenceState::Offline,
+        Wanted::Unavailable => PresenceState::Unavailable,
+        _ => PresenceState::Online,
+    }
+}
