@@ -1,5 +1,7 @@
 //! Where log lines go.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::{
@@ -14,7 +16,7 @@ use crate::{
 pub fn start(config: &Log) -> Result<(), Error> {
     let filter = EnvFilter::try_new(&config.filter)
         .map_err(|error| ConfigError::Contradiction(format!("log.filter: {error}")))?;
-    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // A second start in one process keeps the first log.
     let _ = match config.format {
         LogFormat::Text => lines.try_init(),
