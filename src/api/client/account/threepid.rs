@@ -10,8 +10,9 @@ use ruma::api::{
     },
     error::ErrorCode,
 };
+use serde::de::IgnoredAny;
 
-use crate::{Authed, Caller, Credential, MatrixError, Public, Reply, Routes};
+use crate::{Authed, Caller, Credential, JsonBody, MatrixError, Public, Reply, Routes};
 
 /// The endpoints of this module.
 pub fn routes(routes: Routes) -> Routes {
@@ -21,14 +22,19 @@ pub fn routes(routes: Routes) -> Routes {
         .add(unbind)
         .add(async |_: Authed<add_3pid::v3::Request>| denied())
         .add(async |_: Authed<bind_3pid::v3::Request>| denied())
-        .add_raw(Method::POST, "/_matrix/client/v3/account/3pid", Credential::Required, async |_: Caller| denied())
-        .add_raw(Method::POST, "/_matrix/client/r0/account/3pid", Credential::Required, async |_: Caller| denied())
+        .add_raw(Method::POST, "/_matrix/client/v3/account/3pid", Credential::Required, add_old)
+        .add_raw(Method::POST, "/_matrix/client/r0/account/3pid", Credential::Required, add_old)
         .add(async |_: Public<request_3pid_management_token_via_email::v3::Request>| denied())
         .add(async |_: Public<request_3pid_management_token_via_msisdn::v3::Request>| denied())
         .add(async |_: Public<request_registration_token_via_email::v3::Request>| denied())
         .add(async |_: Public<request_registration_token_via_msisdn::v3::Request>| denied())
         .add(async |_: Public<request_password_change_token_via_email::v3::Request>| unknown())
         .add(async |_: Public<request_password_change_token_via_msisdn::v3::Request>| unknown())
+}
+
+/// `POST /_matrix/client/v3/account/3pid`, which ruma does not know any more.
+async fn add_old(_: Caller, _: JsonBody<IgnoredAny>) -> MatrixError {
+    denied()
 }
 
 /// `GET /_matrix/client/v3/account/3pid`

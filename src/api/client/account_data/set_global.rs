@@ -10,9 +10,9 @@ pub async fn set_global(
     State(data): State<AccountData>,
     Authed { user, req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
-    own(&user, &req.user_id)?;
     let (kind, json) = (req.event_type.to_string(), req.data.json().get());
     check(&kind, json)?;
+    own(&user, &req.user_id)?;
     data.set(&user, None, &kind, json).await?;
     Ok(Reply(Response::new()))
 }
