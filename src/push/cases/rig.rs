@@ -1,0 +1,136 @@
+use std::sync::Arc;
+
+use base::Clock;
+use ephemeral::{ReceiptKind, Receipts, Thread};
+use event::{Draft, Signer};
+use kv::{Db, Engine, flaky::Flaky, memory::Memory};
+use room::{CreateRoom, MemberAction, MemberChange, MemberProfile, Outgoing, Preset, RoomNum, Rooms};
+use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomVersionId, UserId};
+use serde_json::{Map, Value, json, value::to_raw_value};
+
+use crate::{Counts, CountsProjection, Reader, RoomCounts, Rules, Unread};
+
+/// A public room of alice's.
+pub struct Rig {
+    pub db: Db,
+    pub rooms: Rooms,
+    pub receipts: Receipts,
+    pub rules: Rules,
+    pub counts: Counts,
+    pub id: OwnedRoomId,
+    pub num: RoomNum,
+}
+
+pub fn user(name: &str) -> OwnedUserId {
+    UserId::parse(format!("@{name}:hearth.test")).unwrap()
+}
+
+pub fn unread(notifications: u64, highlights: u64) -> Unread {
+    Unread { notifications, highlights }
+}
+
+pub fn text(body: &str) -> Value {
+    json!({ "msgtype": "m.text", "body": body })
+}
+
+pub fn in_thread(mut content: Value, root: &OwnedEventId) -> Value {
+    content["m.relates_to"] = json!({ "rel_type": "m.thread", "event_id": root });
+    content
+}
+
+impl Rig {
+    pub async fn new() -> Self {
+        Self::on(Memory::new()).await
+    }
+
+    pub async fn flaky() -> Self {
+        Self::on(Flaky::new(Memory::new())).await
+    }
+
+    async fn on(engine: Arc<dyn Engine>) -> Self {
+        let clock = Clock::fixed(1_700_000_000_000);
+        let signer = Signer::new("hearth.test".try_into().unwrap(), "ed25519:1".try_into().unwrap(), &[7; 32]);
+        let db = Db::new(engine);
+        let projection = CountsProjection::new(signer.server_name());
+        let rooms = Rooms::new(
+            db.clone(),
+            clock.clone(),
+            Arc::new(signer),
+            room::Config::default(),
+            1 << 20,
+            vec![Box::new(projection)],
+        );
+        let receipts = Receipts::new(db.clone(), rooms.clone(), clock);
+        let new = CreateRoom {
+            creator: user("alice"),
+            profile: MemberProfile::default(),
+            version: Some(RoomVersionId::V11),
+            creation_content: Map::new(),
+            preset: Preset::PublicChat,
+            published: false,
+            alias: None,
+            name: None,
+            topic: None,
+            power_levels: Map::new(),
+            initial_state: Vec::new(),
+            invites: Vec::new(),
+            is_direct: false,
+        };
+        let id = rooms.create(&new).await.unwrap();
+        let num = rooms.num(&db.view(), &id).await.unwrap();
+        let rules = Rules::new(db.clone(), rooms.clone());
+        let counts = Counts::new(rooms.clone(), receipts.clone());
+        Self { db, rooms, receipts, rules, counts, id, num }
+    }
+
+    pub async fn send(&self, sender: &str, kind: &str, content: Value) -> OwnedEventId {
+        let draft = Draft::message(kind.into(), to_raw_value(&content).unwrap());
+        self.rooms.send(&self.id, &Outgoing::new(&user(sender), draft)).await.unwrap()
+    }
+
+    pub async fn say(&self, sender: &str, body: &str) -> OwnedEventId {
+        self.send(sender, "m.room.message", text(body)).await
+    }
+
+    pub async fn state(&self, sender: &str, kind: &str, content: Value) -> OwnedEventId {
+        let draft = Draft::state(kind.into(), "", to_raw_value(&content).unwrap());
+        self.rooms.send(&self.id, &Outgoing::new(&user(sender), draft)).await.unwrap()
+    }
+
+    pub async fn member(&self, name: &str, action: MemberAction, displayname: Option<&str>) {
+        let profile = MemberProfile { displayname: displayname.map(str::to_owned), avatar_url: None };
+        let change = MemberChange::own(user(name), action).with_profile(profile);
+        self.rooms.change_member(&self.id, &change).await.unwrap();
+    }
+
+    pub async fn join(&self, name: &str) {
+        self.member(name, MemberAction::Join, Some(name)).await;
+    }
+
+    pub async fn redact(&self, sender: &str, target: &OwnedEventId) -> OwnedEventId {
+        self.rooms.redact(&self.id, &user(sender), target, None, None).await.unwrap()
+    }
+
+    pub async fn read(&self, name: &str, kind: ReceiptKind, thread: Thread, event: &OwnedEventId) {
+        self.receipts.set(&user(name), &self.id, kind, &thread, event).await.unwrap();
+    }
+
+    pub async fn counts(&self, name: &str) -> RoomCounts {
+        let view = self.db.view();
+        let reader = Reader::of(&view, &user(name)).await.unwrap();
+        self.counts.of(&view, &reader, self.num, true).await.unwrap()
+    }
+
+    pub async fn total(&self, name: &str) -> Unread {
+        self.counts(name).await.total
+    }
+
+    /// The newest event, as JSON, with its id.
+    pub async fn newest(&self) -> (OwnedEventId, Value) {
+        let view = self.db.view();
+        let page = self.rooms.timeline(&view, self.num, room::Place::MAX, room::Direction::Backward, 1).await.unwrap();
+        let (_, _, row) = page.events.into_iter().next().unwrap();
+        let json = serde_json::from_slice(&row.event.json()).unwrap();
+        (OwnedEventId::try_from(row.event.event_id()).unwrap(), json)
+    }
+}

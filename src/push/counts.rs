@@ -1,0 +1,215 @@
+//! Unread counts, computed when somebody asks. Client-server API, "Receiving notifications".
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use account::AccountData;
+use ephemeral::{Receipts, Thread};
+use kv::Read;
+use room::{EventNum, Place, RoomNum, Rooms};
+use ruma::{OwnedEventId, OwnedUserId, UserId, push::Ruleset};
+use serde::Deserialize;
+
+use crate::{
+    Result, Unread,
+    judge::Judge,
+    ledger::{self, ROOM, Scope},
+    rules,
+    tables::{At, JOINED, THREAD_LIST},
+    tally::Tally,
+};
+
+/// Unread counts. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    pub(crate) rooms: Rooms,
+    receipts: Receipts,
+}
+
+/// Whose counts are wanted, with what is the same for all of their rooms.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    /// The user.
+    pub user: OwnedUserId,
+    /// Their push rules.
+    pub rules: Ruleset,
+    /// Whom they ignore.
+    pub ignored: HashSet<OwnedUserId>,
+}
+
+/// What is unread in a room.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RoomCounts {
+    /// In the main timeline.
+    pub main: Unread,
+    /// In the main timeline and all threads.
+    pub total: Unread,
+    /// In each thread that has something unread, by its root, the newest first.
+    pub threads: Vec<(OwnedEventId, Unread)>,
+}
+
+/// How far a user has read in a room.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    /// When they joined; `None` if they are not in the room.
+    pub joined: Option<Place>,
+    /// Everything up to here, in all threads.
+    pub floor: Option<Place>,
+    /// The main timeline up to here.
+    pub main: Option<Place>,
+    /// These threads up to there.
+    pub threads: BTreeMap<EventNum, Place>,
+}
+
+#[derive(Deserialize)]
+struct IgnoredUsers {
+    ignored_users: HashMap<OwnedUserId, serde::de::IgnoredAny>,
+}
+
+impl Seen {
+    /// Whether the user has read an event at `place` of this thread, or of the main timeline.
+    pub(crate) fn has_read(&self, place: Place, thread: Option<EventNum>) -> bool {
+        let far = match thread {
+            Some(root) => self.threads.get(&root).copied(),
+            None => self.main,
+        };
+        self.floor.max(far) >= Some(place)
+    }
+}
+
+impl Reader {
+    /// Reads a user's rules and whom they ignore.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn of(read: &impl Read, user: &UserId) -> Result<Self> {
+        let rules = rules::of(read, user).await?;
+        let list = AccountData::get_in(read, user, None, "m.ignored_user_list").await?;
+        let list = list.and_then(|json| serde_json::from_str::<IgnoredUsers>(&json).ok());
+        let mut ignored: HashSet<_> = list.map(|list| list.ignored_users.into_keys().collect()).unwrap_or_default();
+        ignored.remove(user);
+        Ok(Self { user: user.to_owned(), rules, ignored })
+    }
+}
+
+/// A stretch of a room's main timeline, of all its threads, or of one.
+#[derive(Clone, Copy)]
+struct Stretch {
+    room: RoomNum,
+    root: EventNum,
+    in_threads: bool,
+    from: Place,
+    to: Place,
+}
+
+impl Counts {
+    /// Counts over these domains.
+    pub fn new(rooms: Rooms, receipts: Receipts) -> Self {
+        Self { rooms, receipts }
+    }
+
+    /// What is unread for a user in a room; nothing if they are not in it. `threads` asks for the list of threads
+    /// too, which costs as much as there are threads with news.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn of(&self, read: &impl Read, reader: &Reader, room: RoomNum, threads: bool) -> Result<RoomCounts> {
+        let mut counts = RoomCounts::default();
+        let seen = self.seen(read, &reader.user, room).await?;
+        let Some(floor) = seen.floor else { return Ok(counts) };
+        let judge = Judge::new(&reader.rules, &self.rooms.info(read, room).await?.id);
+        let main = seen.main.map_or(floor, |main| main.max(floor));
+        let stretch = Stretch { room, root: ROOM, in_threads: false, from: main, to: Place::MAX };
+        counts.main = count(read, reader, &judge, stretch).await?;
+        let all = Stretch { in_threads: true, from: floor, ..stretch };
+        let mut in_threads = count(read, reader, &judge, all).await?;
+        if in_threads != Unread::default() {
+            for (root, place) in seen.threads.iter().filter(|(_, place)| **place > floor) {
+                let read_part = Stretch { root: *root, to: *place, ..all };
+                in_threads = in_threads - count(read, reader, &judge, read_part).await?;
+            }
+        }
+        counts.total = counts.main + in_threads;
+        if threads && in_threads != Unread::default() {
+            counts.threads = self.threads(read, reader, &judge, all, &seen).await?;
+        }
+        Ok(counts)
+    }
+
+    /// How far a user has read in a room.
+    pub(crate) async fn seen(&self, read: &impl Read, user: &UserId, room: RoomNum) -> Result<Seen> {
+        let Some(At(joined)) = read.peek(&JOINED, (room, user)).await? else { return Ok(Seen::default()) };
+        let mut seen = Seen { joined: Some(joined), floor: Some(joined), ..Seen::default() };
+        for receipt in self.receipts.of_user(read, room, user).await? {
+            let place = receipt.row.place;
+            match &receipt.thread {
+                Thread::Unthreaded => seen.floor = seen.floor.max(Some(place)),
+                Thread::Main => seen.main = seen.main.max(Some(place)),
+                Thread::Root(root) => {
+                    if let Some(root) = read.peek(&room::tables::EVENT_IDS, &**root).await?.filter(|at| at.room == room)
+                    {
+                        let far = seen.threads.entry(root.num).or_insert(place);
+                        *far = place.max(*far);
+                    }
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    /// The threads with something unread.
+    async fn threads(
+        &self,
+        read: &impl Read,
+        reader: &Reader,
+        judge: &Judge,
+        all: Stretch,
+        seen: &Seen,
+    ) -> Result<Vec<(OwnedEventId, Unread)>> {
+        let mut found = Vec::new();
+        let key = (all.room, all.from, EventNum(u64::MAX));
+        let mut list = read.scan_back(&THREAD_LIST, THREAD_LIST.after(&(all.room,), &key));
+        while let Some(((_, _, root), ())) = list.next().await? {
+            let from = seen.threads.get(&root).map_or(all.from, |place| all.from.max(*place));
+            let unread = count(read, reader, judge, Stretch { root, from, ..all }).await?;
+            if unread != Unread::default() {
+                let row = self.rooms.row(read, all.room, root).await?;
+                if let Ok(id) = OwnedEventId::try_from(row.event.event_id()) {
+                    found.push((id, unread));
+                }
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// The unread events of a stretch.
+async fn count(read: &impl Read, reader: &Reader, judge: &Judge, stretch: Stretch) -> Result<Unread> {
+    let user = &*reader.user;
+    let mut others = tally(read, stretch, Scope::All).await?;
+    if others.is_empty() {
+        return Ok(Unread::default());
+    }
+    let mut mine = tally(read, stretch, Scope::To(user)).await?;
+    others.subtract(&tally(read, stretch, Scope::From(user)).await?);
+    for sender in &reader.ignored {
+        others.subtract(&tally(read, stretch, Scope::From(sender)).await?);
+        mine.subtract(&tally(read, stretch, Scope::FromTo(sender, user)).await?);
+    }
+    let mut unread = Unread::default();
+    for sender in judge.senders().filter(|sender| **sender != user && !reader.ignored.contains(*sender)) {
+        let mut theirs = tally(read, stretch, Scope::From(sender)).await?;
+        let to_me = tally(read, stretch, Scope::FromTo(sender, user)).await?;
+        others.subtract(&theirs);
+        mine.subtract(&to_me);
+        theirs.subtract(&to_me.impersonal());
+        unread = unread + judge.count(&theirs, Some(sender)) + judge.count(&to_me, Some(sender));
+    }
+    others.subtract(&mine.impersonal());
+    Ok(unread + judge.count(&others, None) + judge.count(&mine, None))
+}
+
+async fn tally(read: &impl Read, stretch: Stretch, scope: Scope<'_>) -> Result<Tally> {
+    let Stretch { room, root, in_threads, from, to } = stretch;
+    let sums = ledger::between(read, room, scope, root, from, to).await?;
+    Ok(if in_threads { sums.threads } else { sums.main })
+}

@@ -1,0 +1,194 @@
+//! Sums each event as it is appended, at a cost that does not depend on how many members the room has.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures::future::BoxFuture;
+use kv::{Read, Tx};
+use moka::sync::Cache;
+use room::{
+    Appended, EventNum, EventRow, Membership, Place, Projection, RoomError, RoomNum, Rooms, Tip, membership_of,
+};
+use ruma::{OwnedUserId, UserId, push::Ruleset};
+
+use crate::{
+    custom::Watch,
+    defaults,
+    facts::Facts,
+    ledger::{self, Entry, Scope},
+    rules, signs,
+    tables::{At, CONCERNED, JOINED, THREAD_LIST, THREADS, WATCHES},
+    tally::Signature,
+};
+
+/// How many sets of watched rules are kept parsed.
+const PARSED: u64 = 10_000;
+
+/// Keeps the sums that unread counts are made of.
+pub struct CountsProjection {
+    defaults: Ruleset,
+    parsed: Cache<String, Arc<Vec<Watch>>>,
+}
+
+impl std::fmt::Debug for CountsProjection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CountsProjection").finish_non_exhaustive()
+    }
+}
+
+impl CountsProjection {
+    /// Of a server with this name.
+    pub fn new(server: &ruma::ServerName) -> Self {
+        // Nobody has an empty localpart; the rules that name their user match nothing for this one.
+        let nobody = UserId::parse(format!("@:{server}")).unwrap_or_else(|_| ruma::owned_user_id!("@:localhost"));
+        Self { defaults: defaults::ruleset(&nobody), parsed: Cache::new(PARSED) }
+    }
+
+    fn parse(&self, json: String) -> Arc<Vec<Watch>> {
+        if let Some(parsed) = self.parsed.get(&json) {
+            return parsed;
+        }
+        let parsed = Arc::new(serde_json::from_str(&json).unwrap_or_default());
+        self.parsed.insert(json, Arc::clone(&parsed));
+        parsed
+    }
+
+    async fn count(&self, rooms: &Rooms, tx: &mut Tx, tip: &Tip, event: &Appended<'_>) -> room::Result<()> {
+        let row = rooms.row(tx, event.room, event.num).await?;
+        // A redaction can be there before what it redacts, and what waits to take effect is shown to nobody.
+        if row.meta.redacted_by.is_some() || tx.has(&room::tables::HELD, (event.room, event.num)).await? {
+            return Ok(());
+        }
+        let Some(facts) = signs::facts(rooms, tx, event.room, &event.info.id, tip, &row).await? else { return Ok(()) };
+        let thread = rooms.thread_root_of(tx, event.room, event.num).await?;
+        let entry = Entry { room: event.room, thread, place: event.place };
+        let impersonal = Signature { defaults: signs::defaults(&facts, &self.defaults), own: Vec::new() };
+        ledger::add(tx, entry, Scope::All, &impersonal).await?;
+        ledger::add(tx, entry, Scope::From(facts.sender), &impersonal).await?;
+        if let Some(root) = thread {
+            move_thread(tx, event.room, root, event.place).await?;
+        }
+        let concerned = self.concerned(rooms, tx, tip, event.room, &facts, &impersonal).await?;
+        if concerned.is_empty() {
+            return Ok(());
+        }
+        for (user, signature) in &concerned {
+            ledger::add(tx, entry, Scope::To(user), signature).await?;
+            ledger::add(tx, entry, Scope::FromTo(facts.sender, user), signature).await?;
+        }
+        let users = concerned.into_keys().map(String::from).collect();
+        tx.put(&CONCERNED, (event.room, event.num), &users);
+        Ok(())
+    }
+
+    /// The local members to whom the event is more than to the others, and what it is to them.
+    async fn concerned(
+        &self,
+        rooms: &Rooms,
+        tx: &Tx,
+        tip: &Tip,
+        room: RoomNum,
+        facts: &Facts<'_>,
+        impersonal: &Signature,
+    ) -> room::Result<BTreeMap<OwnedUserId, Signature>> {
+        let mut concerned = BTreeMap::new();
+        for user in signs::mentions(facts) {
+            let here = user != facts.sender && user.server_name() == rooms.server();
+            if here && tx.peek(&JOINED, (room, user)).await?.is_some() {
+                concerned.insert(user.to_owned(), signs::signature(impersonal.defaults, true, Vec::new()));
+            }
+        }
+        let mut watching = tx.scan(&WATCHES, WATCHES.under(&(room,)));
+        while let Some(((_, user), json)) = watching.next().await? {
+            if user == facts.sender {
+                continue;
+            }
+            let watches = self.parse(json);
+            let name = match signs::needs_name(&watches) {
+                true => signs::display_name(rooms, tx, room, tip, &user).await?,
+                false => None,
+            };
+            let own = signs::own(facts, &watches, name.as_deref());
+            if !own.is_empty() {
+                concerned.entry(user).or_insert_with(|| impersonal.clone()).own = own;
+            }
+        }
+        Ok(concerned)
+    }
+
+    async fn project(&self, rooms: &Rooms, tx: &mut Tx, tip: &Tip, event: &Appended<'_>) -> room::Result<()> {
+        if let Some(previous) = event.previous {
+            member_changed(rooms, tx, event, previous).await?;
+        }
+        self.count(rooms, tx, tip, event).await?;
+        match &event.pdu.redacts {
+            Some(target) => redacted(rooms, tx, event, target).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Projection for CountsProjection {
+    fn apply<'a>(
+        &'a self,
+        rooms: &'a Rooms,
+        tx: &'a mut Tx,
+        tip: &'a Tip,
+        event: &'a Appended<'a>,
+    ) -> BoxFuture<'a, kv::Result<()>> {
+        Box::pin(async move {
+            self.project(rooms, tx, tip, event).await.map_err(|error| match error {
+                RoomError::Store(error) => error,
+                error => kv::Error::corrupt("push.sums", error),
+            })
+        })
+    }
+}
+
+/// Notes since when a local member is in the room, and which of their rules are to be tried there.
+async fn member_changed(rooms: &Rooms, tx: &mut Tx, event: &Appended<'_>, previous: Membership) -> room::Result<()> {
+    let user = event.pdu.state_key.as_deref().and_then(|user| <&UserId>::try_from(user).ok());
+    let Some(user) = user.filter(|user| user.server_name() == rooms.server()) else { return Ok(()) };
+    let is_member = membership_of(event.pdu) == Some(Membership::Join);
+    match (previous == Membership::Join, is_member) {
+        (false, true) => {
+            tx.put(&JOINED, (event.room, user), &At(event.place));
+            let rules = rules::of(tx, user).await?;
+            rules::watch(tx, user, event.room, &event.info.id, &rules).await?;
+        }
+        (true, false) => {
+            tx.delete(&JOINED, (event.room, user));
+            tx.delete(&WATCHES, (event.room, user));
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Takes an event out of the sums that this one has just redacted.
+async fn redacted(rooms: &Rooms, tx: &mut Tx, event: &Appended<'_>, target: &ruma::EventId) -> room::Result<()> {
+    let Some(at) = rooms.locate(tx, target).await?.filter(|at| at.room == event.room) else { return Ok(()) };
+    let row: EventRow = rooms.row(tx, at.room, at.num).await?;
+    let Some(place) = row.meta.place.filter(|_| row.meta.redacted_by == Some(event.num)) else { return Ok(()) };
+    let thread = rooms.thread_root_of(tx, at.room, at.num).await?;
+    let entry = Entry { room: at.room, thread, place };
+    ledger::strike(tx, entry, Scope::All).await?;
+    let Ok(sender) = <&UserId>::try_from(row.event.sender()) else { return Ok(()) };
+    ledger::strike(tx, entry, Scope::From(sender)).await?;
+    let concerned = tx.peek(&CONCERNED, (at.room, at.num)).await?.unwrap_or_default();
+    for user in concerned.iter().filter_map(|user| <&UserId>::try_from(user.as_str()).ok()) {
+        ledger::strike(tx, entry, Scope::To(user)).await?;
+        ledger::strike(tx, entry, Scope::FromTo(sender, user)).await?;
+    }
+    tx.delete(&CONCERNED, (at.room, at.num));
+    Ok(())
+}
+
+/// Brings the list of threads up to date.
+async fn move_thread(tx: &mut Tx, room: RoomNum, root: EventNum, place: Place) -> kv::Result<()> {
+    if let Some(At(old)) = tx.peek(&THREADS, (room, root)).await? {
+        tx.delete(&THREAD_LIST, (room, old, root));
+    }
+    tx.put(&THREADS, (room, root), &At(place));
+    tx.put(&THREAD_LIST, (room, place, root), &());
+    Ok(())
+}

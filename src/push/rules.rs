@@ -1,0 +1,231 @@
+//! The push rules of users: account data `m.push_rules`, kept once it differs from the defaults.
+//! Client-server API, "Push Rules: API".
+
+use account::AccountData;
+use kv::{Db, Read, Tx};
+use room::{Membership, RoomNum, Rooms};
+use ruma::{
+    RoomId, UserId,
+    push::{Action, AnyPushRule, NewPushRule, RuleKind, Ruleset},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{PushError, Result, custom, defaults, glob::MAX_PATTERN, tables::WATCHES};
+
+/// The type of the account data.
+const KIND: &str = "m.push_rules";
+/// Most rules of a user's own.
+const MAX_RULES: usize = 5000;
+/// Longest id of a rule, in bytes.
+const MAX_ID: usize = 1024;
+
+/// The push rules of this server's users. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    db: Db,
+    rooms: Rooms,
+}
+
+#[derive(Deserialize)]
+struct Stored {
+    global: Ruleset,
+}
+
+impl Rules {
+    /// The rules in `db`, of members of `rooms`.
+    pub fn new(db: Db, rooms: Rooms) -> Self {
+        Self { db, rooms }
+    }
+
+    /// The rules of a user, defaults included.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn of(&self, user: &UserId) -> Result<Ruleset> {
+        Ok(of(&self.db.view(), user).await?)
+    }
+
+    /// The `m.push_rules` event of a user as JSON, also for those who never changed a rule.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn event(&self, read: &impl Read, user: &UserId) -> Result<String> {
+        let rules = of(read, user).await?;
+        Ok(json!({ "type": KIND, "content": content(&rules) }).to_string())
+    }
+
+    /// The rules of a user as `GET /pushrules/` shows them.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn json(&self, user: &UserId) -> Result<Value> {
+        Ok(content(&self.of(user).await?))
+    }
+
+    /// One rule.
+    ///
+    /// # Errors
+    /// [`PushError::UnknownRule`].
+    pub async fn one(&self, user: &UserId, kind: &RuleKind, id: &str) -> Result<AnyPushRule> {
+        let rules = self.of(user).await?;
+        Ok(rules.get(kind.clone(), id).ok_or(PushError::UnknownRule)?.to_owned())
+    }
+
+    /// Adds or replaces a rule; without `after` and `before` a new one becomes the most important of its kind.
+    ///
+    /// # Errors
+    /// [`PushError::Invalid`], [`PushError::UnknownRule`] for an unknown `after` or `before`.
+    pub async fn put(&self, user: &UserId, rule: NewPushRule, after: Option<&str>, before: Option<&str>) -> Result<()> {
+        let rule = checked(rule)?;
+        self.change(user, |rules| {
+            use ruma::push::InsertPushRuleError as Error;
+            let own = rules.iter().filter(|rule| !rule.is_server_default()).count();
+            if own >= MAX_RULES {
+                return Err(PushError::Invalid(format!("a user has at most {MAX_RULES} push rules of their own")));
+            }
+            rules.insert(rule.clone(), after, before).map_err(|error| match error {
+                Error::UnknownRuleId => PushError::UnknownRule,
+                error => PushError::Invalid(error.to_string()),
+            })
+        })
+        .await
+    }
+
+    /// Removes a rule of the user's own.
+    ///
+    /// # Errors
+    /// [`PushError::UnknownRule`], [`PushError::Invalid`] for a default rule.
+    pub async fn remove(&self, user: &UserId, kind: &RuleKind, id: &str) -> Result<()> {
+        self.change(user, |rules| {
+            use ruma::push::RemovePushRuleError as Error;
+            rules.remove(kind.clone(), id).map_err(|error| match error {
+                Error::NotFound => PushError::UnknownRule,
+                error @ Error::ServerDefault => PushError::Invalid(error.to_string()),
+                error => PushError::Invalid(error.to_string()),
+            })
+        })
+        .await
+    }
+
+    /// Switches a rule on or off.
+    ///
+    /// # Errors
+    /// [`PushError::UnknownRule`].
+    pub async fn set_enabled(&self, user: &UserId, kind: &RuleKind, id: &str, enabled: bool) -> Result<()> {
+        self.change(user, |rules| rules.set_enabled(kind.clone(), id, enabled).map_err(|_| PushError::UnknownRule))
+            .await
+    }
+
+    /// Says what a rule does.
+    ///
+    /// # Errors
+    /// [`PushError::UnknownRule`], [`PushError::Invalid`].
+    pub async fn set_actions(&self, user: &UserId, kind: &RuleKind, id: &str, actions: &[Action]) -> Result<()> {
+        let actions = checked_actions(actions)?;
+        self.change(user, |rules| {
+            rules.set_actions(kind.clone(), id, actions.clone()).map_err(|_| PushError::UnknownRule)
+        })
+        .await
+    }
+
+    /// Gives the rules that `user` has for room `from` to room `to` as well, when the room was upgraded.
+    ///
+    /// # Errors
+    /// When storage fails. Client-server API, "Server behaviour" of room upgrades.
+    pub async fn copy_room(&self, user: &UserId, from: &RoomId, to: &RoomId) -> Result<()> {
+        let rules = self.of(user).await?;
+        let old = rules.room.get(from.as_str()).filter(|_| rules.room.get(to.as_str()).is_none());
+        let Some(old) = old else { return Ok(()) };
+        let rule = ruma::push::NewSimplePushRule::new(to.to_owned(), old.actions.clone());
+        self.put(user, NewPushRule::Room(rule), Some(from.as_str()), None).await?;
+        self.set_enabled(user, &RuleKind::Room, to.as_str(), old.enabled).await
+    }
+
+    async fn change(&self, user: &UserId, change: impl Fn(&mut Ruleset) -> Result<()>) -> Result<()> {
+        kv::retry(|| async {
+            let mut tx = self.db.begin();
+            let mut rules = of(&tx, user).await?;
+            change(&mut rules)?;
+            AccountData::set_in(&mut tx, user, None, KIND, &content(&rules).to_string()).await?;
+            for (room, row) in self.rooms.user_rooms(&tx, user).await? {
+                if row.value.membership == Membership::Join {
+                    let id = &self.rooms.info(&tx, room).await?.id;
+                    watch(&mut tx, user, room, id, &rules).await?;
+                }
+            }
+            Ok(tx.commit().await?)
+        })
+        .await
+    }
+}
+
+/// The rules of a user, defaults included. A transaction decides on them.
+pub(crate) async fn of(read: &impl Read, user: &UserId) -> kv::Result<Ruleset> {
+    let defaults = defaults::ruleset(user);
+    let stored = AccountData::get_in(read, user, None, KIND).await?;
+    let Some(stored) = stored.and_then(|json| serde_json::from_str::<Stored>(&json).ok()) else { return Ok(defaults) };
+    let mut rules = stored.global;
+    rules.update_with_server_default(defaults);
+    Ok(rules)
+}
+
+/// Notes which rules of a member have to be tried on each event of a room.
+pub(crate) async fn watch(tx: &mut Tx, user: &UserId, room: RoomNum, id: &RoomId, rules: &Ruleset) -> kv::Result<()> {
+    let watches = custom::watches(rules, id);
+    let wanted = if watches.is_empty() { None } else { serde_json::to_string(&watches).ok() };
+    if tx.peek(&WATCHES, (room, user)).await? != wanted {
+        match wanted {
+            Some(wanted) => tx.put(&WATCHES, (room, user), &wanted),
+            None => tx.delete(&WATCHES, (room, user)),
+        }
+    }
+    Ok(())
+}
+
+/// The content of the account data: every kind is there, also without rules.
+fn content(rules: &Ruleset) -> Value {
+    let mut global = serde_json::to_value(rules).unwrap_or_default();
+    if let Some(kinds) = global.as_object_mut() {
+        for kind in ["override", "content", "room", "sender", "underride"] {
+            kinds.entry(kind).or_insert_with(|| json!([]));
+        }
+    }
+    json!({ "global": global })
+}
+
+/// The rule with actions that mean something, if it is one that users can have.
+fn checked(rule: NewPushRule) -> Result<NewPushRule> {
+    if rule.rule_id().is_empty() || rule.rule_id().len() > MAX_ID {
+        return Err(PushError::Invalid(format!("the id of a push rule has 1 to {MAX_ID} bytes")));
+    }
+    let mut rule = rule;
+    match &mut rule {
+        NewPushRule::Override(rule) | NewPushRule::Underride(rule) => rule.actions = checked_actions(&rule.actions)?,
+        NewPushRule::Room(rule) => rule.actions = checked_actions(&rule.actions)?,
+        NewPushRule::Sender(rule) => rule.actions = checked_actions(&rule.actions)?,
+        NewPushRule::Content(rule) => {
+            if rule.pattern.chars().count() > MAX_PATTERN {
+                return Err(PushError::Invalid(format!("a pattern has at most {MAX_PATTERN} characters")));
+            }
+            rule.actions = checked_actions(&rule.actions)?;
+        }
+        _ => return Err(PushError::Invalid("unknown kind of push rule".into())),
+    }
+    Ok(rule)
+}
+
+/// The actions without those that older versions of the specification had and that mean nothing.
+fn checked_actions(actions: &[Action]) -> Result<Vec<Action>> {
+    let mut kept = Vec::with_capacity(actions.len());
+    for action in actions {
+        match action {
+            Action::Notify | Action::SetTweak(_) => kept.push(action.clone()),
+            other => match serde_json::to_value(other) {
+                Ok(Value::String(name)) if matches!(name.as_str(), "dont_notify" | "coalesce") => {}
+                _ => return Err(PushError::Invalid("an action is \"notify\" or sets a tweak".into())),
+            },
+        }
+    }
+    Ok(kept)
+}

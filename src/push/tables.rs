@@ -1,0 +1,40 @@
+//! The tables of this crate; ids from 0x0500.
+
+use kv::{Table, TableInfo};
+use room::{EventNum, Place, RoomNum};
+use ruma::OwnedUserId;
+use serde::{Deserialize, Serialize};
+
+use crate::tally::Sums;
+
+/// Running sums of events by room, scope (see [`crate::ledger::Scope`]), thread root (0: the room) and place: the
+/// difference of two rows is what happened in between.
+pub const SUMS: Table<(RoomNum, String, EventNum, Place), Sums> = Table::new(0x0500, "push.sums", 1);
+/// Events that were redacted after they were summed, under the keys of their rows in [`SUMS`].
+pub const REDACTED: Table<(RoomNum, String, EventNum, Place), Sums> = Table::new(0x0501, "push.redacted", 1);
+/// Since which place a local member has been in a room without a break.
+pub const JOINED: Table<(RoomNum, OwnedUserId), At> = Table::new(0x0502, "push.joined", 1);
+/// Rules of local members that have to be tried on each event of a room, as JSON.
+pub const WATCHES: Table<(RoomNum, OwnedUserId), String> = Table::new(0x0503, "push.watches", 1);
+/// The local members to whom an event is more than to the others.
+pub const CONCERNED: Table<(RoomNum, EventNum), Vec<String>> = Table::new(0x0504, "push.concerned", 1);
+/// The place of a thread's newest event.
+pub const THREADS: Table<(RoomNum, EventNum), At> = Table::new(0x0505, "push.threads", 1);
+/// Threads by the place of their newest event.
+pub const THREAD_LIST: Table<(RoomNum, Place, EventNum), ()> = Table::new(0x0506, "push.thread_list", 1);
+
+/// A place as a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct At(pub Place);
+kv::value!(At);
+
+/// Every table of this crate.
+pub const ALL: &[TableInfo] = &[
+    SUMS.info(),
+    REDACTED.info(),
+    JOINED.info(),
+    WATCHES.info(),
+    CONCERNED.info(),
+    THREADS.info(),
+    THREAD_LIST.info(),
+];
