@@ -137,12 +137,12 @@ impl Rooms {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn members_of<'a>(
+    pub async fn members_of(
         &self,
         read: &impl Read,
         room: RoomNum,
         root: Root,
-        users: impl IntoIterator<Item = &'a str>,
+        users: Vec<&str>,
     ) -> Result<Vec<(EventNum, EventRow)>> {
         let users: std::collections::BTreeSet<_> = users.into_iter().collect();
         let mut nums = Vec::with_capacity(users.len());
@@ -150,5 +150,21 @@ impl Rooms {
             nums.extend(self.state_num(read, room, root, "m.room.member", user).await?);
         }
         self.rows(read, room, nums).await
+    }
+
+    /// The member events of those who sent `rows`, as they were at the first of them.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn senders_of(
+        &self,
+        read: &impl Read,
+        room: RoomNum,
+        rows: &[(EventNum, EventRow)],
+    ) -> Result<Vec<(EventNum, EventRow)>> {
+        let Some((num, first)) = rows.first() else { return Ok(Vec::new()) };
+        let root = self.state_after(read, room, *num, first).await?;
+        let senders = rows.iter().map(|(_, row)| row.event.sender()).collect();
+        self.members_of(read, room, root, senders).await
     }
 }

@@ -109,10 +109,7 @@ impl Rooms {
         let info = self.info(tx, room).await?;
         let rules = rules(&info.version)?;
         let pdu = self.build(tx, room, &info, &rules, tip, out, moment).await?;
-        self.check_relation(tx, room, out).await?;
-        if pdu.kind == TimelineEventType::RoomRedaction {
-            self.check_redaction(tx, room, tip, &pdu).await?;
-        }
+        self.check_outgoing(tx, room, tip, out, &pdu).await?;
         let transaction = out.once.as_ref().map(|once| {
             tx.put(&TRANSACTIONS, (&*out.sender, &*once.device, out.scope(room, once)), &pdu.event_id);
             Transaction { device: once.device.clone(), id: once.id.clone() }

@@ -15,14 +15,17 @@
 
 mod access;
 mod append;
+mod by_time;
 mod caches;
 #[cfg(test)]
 mod cases;
+mod check;
 mod compose;
 mod create;
 pub mod directory;
 mod error;
 pub mod filter;
+mod hierarchy;
 mod history;
 mod lookup;
 mod membership;
@@ -48,6 +51,7 @@ pub use compose::{Once, Outgoing};
 pub use create::{CreateRoom, InitialState, MemberProfile, Preset};
 pub use error::RoomError;
 pub use filter::{EventFilter, RelatedBy};
+pub use hierarchy::{HierarchyPage, HierarchyQuery, HierarchyRoom};
 pub use history::{Context, HistoryPage, HistoryQuery};
 pub use lookup::MemberEvent;
 pub use membership::{Entry, MemberAction, MemberChange, membership_of};
@@ -62,7 +66,7 @@ pub use tables::EventRef;
 pub use timeline::{Direction, TimelinePage};
 pub use token::TimelineToken;
 pub use upgrade::Upgrade;
-pub use visibility::{HistoryVisibility, Viewer};
+pub use visibility::{HistoryVisibility, Viewer, membership_in};
 
 /// Result with a [`RoomError`].
 pub type Result<T, E = RoomError> = std::result::Result<T, E>;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use event::{Pdu, RoomVersionRules};
+use futures::future::BoxFuture;
 use kv::{Read, Stamped};
 use ruma::{EventId, OwnedUserId, RoomId, RoomVersionId, UserId};
 
@@ -97,15 +98,19 @@ impl Rooms {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn rows(
-        &self,
-        read: &impl Read,
+    pub fn rows<'a>(
+        &'a self,
+        read: &'a impl Read,
         room: RoomNum,
         nums: impl IntoIterator<Item = EventNum>,
-    ) -> Result<Vec<(EventNum, EventRow)>> {
+    ) -> BoxFuture<'a, Result<Vec<(EventNum, EventRow)>>> {
         let nums: Vec<_> = nums.into_iter().collect();
-        let rows = read.get_many(&EVENTS, nums.iter().map(|num| (room, *num))).await?;
-        Ok(nums.into_iter().zip(rows).filter_map(|(num, row)| row.map(|row| (num, row))).collect())
+        // Boxed, so that the future does not carry the type of the iterator, closures and all.
+        Box::pin(async move {
+            let keys: Vec<_> = nums.iter().map(|num| (room, *num)).collect();
+            let rows = read.get_many(&EVENTS, keys).await?;
+            Ok(nums.into_iter().zip(rows).filter_map(|(num, row)| row.map(|row| (num, row))).collect())
+        })
     }
 
     /// The number of a state key in its room.
@@ -247,6 +252,18 @@ impl Rooms {
     pub async fn user_rooms(&self, read: &impl Read, user: &UserId) -> Result<Vec<(RoomNum, Stamped<UserRoom>)>> {
         let rows = read.scan(&USER_ROOMS, USER_ROOMS.under(&(user,))).collect().await?;
         Ok(rows.into_iter().map(|((_, room), row)| (room, row)).collect())
+    }
+
+    /// Whether two users are joined to a common room.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn share_a_room(&self, read: &impl Read, a: &UserId, b: &UserId) -> Result<bool> {
+        let joined = |rooms: Vec<(RoomNum, Stamped<UserRoom>)>| {
+            rooms.into_iter().filter(|(_, row)| row.value.membership == Membership::Join).map(|(room, _)| room)
+        };
+        let of_a: std::collections::HashSet<_> = joined(self.user_rooms(read, a).await?).collect();
+        Ok(joined(self.user_rooms(read, b).await?).any(|room| of_a.contains(&room)))
     }
 
     /// The members of a room with this membership, by user id.

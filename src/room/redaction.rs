@@ -34,6 +34,17 @@ impl Rooms {
         self.send(room, &Outgoing { once, ..Outgoing::new(sender, draft) }).await
     }
 
+    /// Whether `user` sent this event.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn is_sender(&self, room: &RoomId, event: &EventId, user: &UserId) -> Result<bool> {
+        let view = self.db.view();
+        let Some(at) = self.locate(&view, event).await? else { return Ok(false) };
+        let row = self.row(&view, at.room, at.num).await?;
+        Ok(row.event.room_id() == room && row.event.sender() == user)
+    }
+
     /// Refuses a redaction that a local user may not send, though other servers would let it pass because the
     /// target is of this server.
     pub(crate) async fn check_redaction(&self, read: &impl Read, room: RoomNum, tip: &Tip, pdu: &Pdu) -> Result<()> {

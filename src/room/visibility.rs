@@ -87,7 +87,7 @@ impl HistoryVisibility {
 }
 
 /// The membership that the content of a member event names.
-pub(crate) fn membership_in(content: &str) -> Option<Membership> {
+pub fn membership_in(content: &str) -> Option<Membership> {
     let content: MemberContent<'_> = serde_json::from_str(content).ok()?;
     Membership::parse(&content.membership)
 }
@@ -210,7 +210,8 @@ impl Rooms {
         if redactions.is_empty() {
             return Ok(HashSet::new());
         }
-        let held = read.get_many(&HELD, redactions.iter().map(|num| (room, *num))).await?;
+        let keys: Vec<_> = redactions.iter().map(|num| (room, *num)).collect();
+        let held = read.get_many(&HELD, keys).await?;
         Ok(redactions.into_iter().zip(held).filter_map(|(num, held)| held.map(|()| num)).collect())
     }
 }

@@ -21,6 +21,7 @@ mod relations;
 mod send;
 mod session;
 mod state;
+mod sync;
 mod threads;
 mod well_known;
 mod written;
@@ -47,5 +48,6 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = events::routes(routes);
     let routes = relations::routes(routes);
     let routes = threads::routes(routes);
+    let routes = sync::routes(routes);
     media::routes(routes)
 }

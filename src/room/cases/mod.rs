@@ -1,7 +1,11 @@
 //! Rooms as their users see them, on the in-memory engine.
 
+mod lists;
+mod members;
 mod paging;
 mod redaction;
 mod relations;
 mod rig;
+mod upgrades;
+mod send;
 mod visibility;

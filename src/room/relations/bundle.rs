@@ -83,15 +83,11 @@ impl Rooms {
     ) -> Result<Option<ThreadBundle>> {
         let Thread { mut count, mut latest, .. } = thread;
         let participated = read.peek(&THREAD_USERS, (room, root, viewer.user)).await?.is_some();
-        let keys = viewer.ignored.iter().filter(|user| *user != viewer.user).map(|user| (room, root, user.as_ref()));
-        let ignored: u64 = match viewer.ignored.is_empty() {
+        let others = viewer.ignored.iter().filter(|user| *user != viewer.user);
+        let keys: Vec<_> = others.map(|user| (room, root, user.clone())).collect();
+        let ignored: u64 = match keys.is_empty() {
             true => 0,
-            false => read
-                .get_many::<_, u64>(&THREAD_USERS, keys.collect::<Vec<(_, _, &ruma::UserId)>>())
-                .await?
-                .into_iter()
-                .flatten()
-                .sum(),
+            false => read.get_many(&THREAD_USERS, keys).await?.into_iter().flatten().sum(),
         };
         if ignored > 0 {
             count = count.saturating_sub(ignored);
@@ -121,7 +117,8 @@ impl Rooms {
         if found.is_empty() {
             return Ok(());
         }
-        let hidden = self.hidden(read, room, viewer, found.iter().map(|(_, child)| child.num)).await?;
+        let nums = found.iter().map(|(_, child)| child.num).collect();
+        let hidden = self.hidden(read, room, viewer, nums).await?;
         for ((_, _, parent, _), child) in found {
             if !viewer.ignores(child.sender.as_str()) && !hidden.contains(&child.num) {
                 bundles.references.entry(parent).or_default().push(child.id);
@@ -136,7 +133,7 @@ impl Rooms {
         read: &impl Read,
         room: RoomNum,
         viewer: &Viewer<'_>,
-        nums: impl Iterator<Item = EventNum>,
+        nums: Vec<EventNum>,
     ) -> Result<HashSet<EventNum>> {
         if self.membership(read, viewer.user, room).await? == Membership::Join {
             return Ok(HashSet::new());
@@ -163,7 +160,8 @@ impl Rooms {
         }
         let latest: Vec<_> = bundles.threads.values().map(|thread| thread.latest).collect();
         if !latest.is_empty() {
-            let edits = read.get_many(&EDITS, latest.iter().map(|num| (room, *num))).await?;
+            let keys: Vec<_> = latest.iter().map(|num| (room, *num)).collect();
+            let edits = read.get_many(&EDITS, keys).await?;
             bundles.edits.extend(latest.iter().zip(edits).filter_map(|(num, edit)| Some((*num, edit?))));
         }
         let wanted: HashSet<_> = latest.into_iter().chain(bundles.edits.values().copied()).collect();

@@ -1,0 +1,72 @@
+//! What local users may not send although the authorization rules let it pass.
+
+use event::Pdu;
+use kv::Read;
+use ruma::events::TimelineEventType;
+use serde_json::Value;
+
+use crate::{Outgoing, Result, RoomError, Rooms, Tip, num::RoomNum};
+
+/// The levels that stand directly in the content of `m.room.power_levels`.
+const LEVELS: [&str; 7] = ["ban", "events_default", "invite", "kick", "redact", "state_default", "users_default"];
+
+impl Rooms {
+    /// Checks an event of a local user against what the client-server API says of its content and of what it
+    /// refers to.
+    pub(crate) async fn check_outgoing(
+        &self,
+        read: &impl Read,
+        room: RoomNum,
+        tip: &Tip,
+        out: &Outgoing,
+        pdu: &Pdu,
+    ) -> Result<()> {
+        let is_state = pdu.state_key.is_some();
+        match &pdu.kind {
+            TimelineEventType::RoomMessage if !is_state => check_message(pdu.content.get())?,
+            TimelineEventType::RoomPowerLevels if is_state => check_power_levels(pdu.content.get())?,
+            TimelineEventType::RoomRedaction => self.check_redaction(read, room, tip, pdu).await?,
+            _ => {}
+        }
+        self.check_relation(read, room, out).await
+    }
+}
+
+fn bad(message: &str) -> RoomError {
+    RoomError::BadContent(message.to_owned())
+}
+
+fn parsed(content: &str) -> Result<Value> {
+    serde_json::from_str(content).map_err(|error| RoomError::BadContent(error.to_string()))
+}
+
+/// Client-server API, "Instant Messaging": a message has a `msgtype` and a `body`.
+fn check_message(content: &str) -> Result<()> {
+    let content = parsed(content)?;
+    for key in ["msgtype", "body"] {
+        if !content.get(key).is_some_and(Value::is_string) {
+            return Err(RoomError::BadContent(format!("a message needs `{key}`, a string")));
+        }
+    }
+    Ok(())
+}
+
+/// Old room versions read numbers out of strings; nobody may write them any more.
+fn check_power_levels(content: &str) -> Result<()> {
+    let content = parsed(content)?;
+    let whole = |level: &Value| level.is_i64() || level.is_u64();
+    if !LEVELS.iter().all(|key| content.get(key).is_none_or(whole)) {
+        return Err(bad("power levels must be integers"));
+    }
+    for key in ["events", "notifications", "users"] {
+        let levels = match content.get(key) {
+            None => continue,
+            Some(Value::Object(levels)) => levels,
+            Some(_) => return Err(RoomError::BadContent(format!("`{key}` must be an object"))),
+        };
+        if !levels.values().all(whole) {
+            return Err(bad("power levels must be integers"));
+        }
+    }
+    Ok(())
+}
