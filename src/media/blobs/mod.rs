@@ -1,12 +1,13 @@
-//! The directory that holds the bytes: `files/ab/cd/<hash>.<random>`, `thumbnails/ab/cd/<hash>.<variant>`,
-//! and `tmp` for what is still being written.
+//! The directory that holds the bytes: `files/a/b/<hash>.<random>`, `thumbnails/a/b/<hash>.<variant>`, with the
+//! first two digits of the hash, and `tmp` for what is still being written.
 
 mod read;
 mod spool;
 
 use std::{
     collections::HashSet,
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -67,6 +68,7 @@ impl Blobs {
         for sub in [tmp, dir.join("files"), dir.join("thumbnails")] {
             fs::create_dir_all(sub)?;
         }
+        make_shelves(&dir.join(Area::Files.dir()))?;
         let io = Arc::new(Semaphore::new(PARALLEL));
         Ok(Self(Arc::new(Inner { dir: dir.to_owned(), placing: Mutex::default(), io })))
     }
@@ -78,7 +80,7 @@ impl Blobs {
 
     /// Where `name` lies; `None` if it is no name that the store gives.
     pub fn path(&self, area: Area, name: &str) -> Option<PathBuf> {
-        let (first, second) = (name.get(0..2)?, name.get(2..4)?);
+        let (first, second) = (name.get(0..1)?, name.get(1..2)?);
         Some(self.0.dir.join(area.dir()).join(first).join(second).join(name))
     }
 
@@ -165,6 +167,27 @@ impl Blobs {
     fn temp_path(&self) -> PathBuf {
         self.0.dir.join("tmp").join(base::random::alphanumeric(16))
     }
+}
+
+/// Makes the 256 shelves for files once, so that no upload has to wait until new directories are on disk.
+fn make_shelves(top: &Path) -> io::Result<()> {
+    const DIGITS: &str = "0123456789abcdef";
+    if top.join("f/f").is_dir() {
+        return Ok(());
+    }
+    let firsts = DIGITS.chars().map(|digit| top.join(digit.to_string()));
+    for first in firsts.clone() {
+        for second in DIGITS.chars() {
+            fs::create_dir_all(first.join(second.to_string()))?;
+        }
+    }
+    // Last, all together: a journalling file system then writes once.
+    firsts.chain([top.to_owned()]).try_for_each(|dir| sync_dir(&dir))
+}
+
+/// Waits until the entries of `dir` are on disk.
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
 }
 
 /// The hash at the front of a file's name.

@@ -1,17 +1,19 @@
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, IoSlice, Write},
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
 
-use super::{Area, Blobs, hex};
+use super::{Area, Blobs, hex, sync_dir};
 use crate::tables::Hash;
 
 /// Bytes gathered before a blocking thread hashes and writes them; small files are written only once it is
 /// known that they are new.
 const BATCH: usize = 256 << 10;
+/// So many bytes are hashed faster than they are handed to another thread.
+const INLINE: usize = 16 << 10;
 
 /// A file being received.
 pub struct Spool {
@@ -48,10 +50,8 @@ impl Spool {
         let path = self.blobs.temp_path();
         let written = self.blobs.blocking(move || {
             let mut temp = temp.map_or_else(|| Temp::create(path), Ok)?;
-            for chunk in batch {
-                hasher.update(&chunk);
-                temp.file.write_all(&chunk)?;
-            }
+            hash(&mut hasher, &batch);
+            temp.write(&batch)?;
             Ok((hasher, temp))
         });
         let (hasher, temp) = written.await?;
@@ -62,15 +62,23 @@ impl Spool {
 
     /// Ends the file. It is not in the store yet.
     pub async fn finish(self) -> io::Result<Spooled> {
-        let Self { blobs, temp, batch: rest, mut hasher, size, .. } = self;
-        let hashing = blobs.blocking(move || {
-            for chunk in &rest {
-                hasher.update(chunk);
-            }
-            Ok((hasher.finalize().into(), rest))
-        });
-        let (hash, rest) = hashing.await?;
-        Ok(Spooled { blobs, temp, rest, hash, size })
+        let Self { blobs, temp, batch: mut rest, batch_len, mut hasher, size } = self;
+        if batch_len > INLINE {
+            let hashing = blobs.blocking(move || {
+                hash(&mut hasher, &rest);
+                Ok((hasher, rest))
+            });
+            (hasher, rest) = hashing.await?;
+        } else {
+            hash(&mut hasher, &rest);
+        }
+        Ok(Spooled { blobs, temp, rest, hash: hasher.finalize().into(), size })
+    }
+}
+
+fn hash(hasher: &mut blake3::Hasher, batch: &[Bytes]) {
+    for chunk in batch {
+        hasher.update(chunk);
     }
 }
 
@@ -95,9 +103,7 @@ impl Spooled {
         let path = self.blobs.temp_path();
         let written = self.blobs.blocking(move || {
             let mut temp = temp.map_or_else(|| Temp::create(path), Ok)?;
-            for chunk in rest {
-                temp.file.write_all(&chunk)?;
-            }
+            temp.write(&rest)?;
             temp.file.sync_data()?;
             temp.rename(&target)
         });
@@ -145,6 +151,21 @@ impl Temp {
         Ok(Self { file, path, kept: false })
     }
 
+    fn write(&mut self, batch: &[Bytes]) -> io::Result<()> {
+        let mut slices: Vec<_> =
+            batch.iter().filter(|chunk| !chunk.is_empty()).map(|chunk| IoSlice::new(chunk)).collect();
+        let mut left = slices.as_mut_slice();
+        while !left.is_empty() {
+            match self.file.write_vectored(left) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut left, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     fn rename(mut self, target: &Path) -> io::Result<()> {
         let shelf = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
         match fs::rename(&self.path, target) {
@@ -176,8 +197,4 @@ fn make_shelf(shelf: &Path) -> io::Result<()> {
         sync_dir(parent)?;
     }
     Ok(())
-}
-
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }

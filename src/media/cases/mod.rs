@@ -41,7 +41,7 @@ impl Fixture {
     }
 
     fn on(engine: Arc<dyn Engine>, config: Config) -> Self {
-        let (db, clock, dir) = (Db::new(engine), Clock::fixed(START), TempDir::new().unwrap());
+        let (db, clock, dir) = (Db::new(engine), Clock::fixed(START), temp_dir());
         let media = Media::open(db.clone(), clock.clone(), owned_server_name!("hs"), dir.path(), config).unwrap();
         Self { media, db, clock, dir }
     }
@@ -68,6 +68,11 @@ impl Fixture {
         }
         count(&self.dir.path().join(area))
     }
+}
+
+/// In memory where there is such a directory, as syncing a disk takes most of a test's time.
+fn temp_dir() -> TempDir {
+    TempDir::new_in("/dev/shm").unwrap_or_else(|_| TempDir::new().unwrap())
 }
 
 pub fn hs() -> &'static ServerName {
