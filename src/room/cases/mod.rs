@@ -6,6 +6,7 @@ mod paging;
 mod redaction;
 mod relations;
 mod rig;
-mod upgrades;
 mod send;
+mod speed;
+mod upgrades;
 mod visibility;

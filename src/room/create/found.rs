@@ -18,6 +18,9 @@ use crate::{
     tables::{ROOM_IDS, ROOMS},
 };
 
+/// Rooms that differ by nothing but their time, created by one user at the same time.
+const MAX_ALIKE: usize = 1000;
+
 /// What is settled of a new room before its first transaction.
 #[derive(Debug)]
 pub(crate) struct Founding {
@@ -64,7 +67,7 @@ impl Rooms {
 
     /// Writes the create event of a new room and what never changes about it.
     pub(crate) async fn found(&self, tx: &mut Tx, founding: &Founding, moment: Moment) -> Result<(RoomInfo, Tip)> {
-        let create = self.create_event(founding, moment)?;
+        let create = self.fresh_create_event(tx, founding, moment).await?;
         let info = RoomInfo {
             id: create.room_id.clone(),
             version: founding.version.clone(),
@@ -72,14 +75,24 @@ impl Rooms {
             creator: founding.creator.clone(),
             complete: true,
         };
-        if tx.has(&ROOM_IDS, &info.id).await? {
-            return Err(RoomError::InvalidState("a room with this id exists: try again".into()));
-        }
         tx.put(&ROOM_IDS, &info.id, &founding.num);
         tx.put(&ROOMS, founding.num, &info);
         let mut tip = Tip::empty();
         self.append(tx, founding.num, &info, &mut tip, &create, None).await?;
         Ok((info, tip))
+    }
+
+    /// A create event whose room does not exist. Where the id of the room comes from the event, two rooms that a user
+    /// creates alike within a millisecond would be one: the later one is dated a little later.
+    async fn fresh_create_event(&self, tx: &Tx, founding: &Founding, mut moment: Moment) -> Result<Arc<Pdu>> {
+        for _ in 0..MAX_ALIKE {
+            let create = self.create_event(founding, moment)?;
+            if !tx.has(&ROOM_IDS, &create.room_id).await? {
+                return Ok(create);
+            }
+            moment.now += 1;
+        }
+        Err(RoomError::InvalidState("too many rooms like this one were created at once: try again".into()))
     }
 
     fn create_event(&self, founding: &Founding, moment: Moment) -> Result<Arc<Pdu>> {
