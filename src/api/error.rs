@@ -2,8 +2,11 @@
 
 mod account;
 mod ephemeral;
+mod flow;
 mod media;
+mod push;
 mod room;
+mod sync;
 
 use std::{borrow::Cow, time::Duration};
 

@@ -5,8 +5,11 @@ use std::{ops::Deref, sync::Arc};
 use account::{AccountData, Accounts, Filters, Profiles, Uia};
 use axum::extract::FromRef;
 use ephemeral::{Presence, Receipts, Typing};
+use flows::Flows;
 use media::Media;
+use push::{Counts, Rules};
 use room::Rooms;
+use sync::Sync;
 
 use crate::{Config, RateLimits};
 
@@ -62,10 +65,18 @@ parts! {
     media: Media,
     /// Rooms.
     rooms: Rooms,
+    /// What touches several domains.
+    flows: Flows,
     /// Who is typing.
     typing: Typing,
     /// Who has read how far.
     receipts: Receipts,
     /// Who is there.
     presence: Presence,
+    /// Push rules.
+    push_rules: Rules,
+    /// Unread counts and notifications.
+    counts: Counts,
+    /// What changed for a user.
+    sync: Sync,
 }

@@ -6,10 +6,14 @@ use account::{AccountData, Accounts, DeviceProjection, Filters, Profiles, Uia};
 use api::{AppState, Parts, RateLimits};
 use base::Clock;
 use ephemeral::{Presence, Receipts, Typing};
+use flows::Flows;
 use kv::{Db, Engine, TableInfo};
 use kv_rocksdb::RocksDb;
 use media::Media;
+use push::{Counts, CountsProjection, Rules};
 use room::{Projection, Rooms};
+use ruma::ServerName;
+use sync::Sync;
 
 use crate::{
     Config, Error,
@@ -30,7 +34,7 @@ pub struct Wired {
 
 /// The tables of all crates.
 fn tables() -> Vec<TableInfo> {
-    [account::tables::ALL, ephemeral::tables::ALL, media::tables::ALL, room::tables::ALL].concat()
+    [account::tables::ALL, ephemeral::tables::ALL, media::tables::ALL, push::tables::ALL, room::tables::ALL].concat()
 }
 
 /// What is removed with a device.
@@ -39,8 +43,8 @@ fn device_projections() -> Vec<Box<dyn DeviceProjection>> {
 }
 
 /// What is derived from every event, in the transaction that appends it.
-fn event_projections() -> Vec<Box<dyn Projection>> {
-    Vec::new()
+fn event_projections(server: &ServerName) -> Vec<Box<dyn Projection>> {
+    vec![Box::new(CountsProjection::new(server))]
 }
 
 /// How the memory budget is shared, in bytes.
@@ -92,7 +96,7 @@ impl Wired {
     pub async fn on(engine: Arc<dyn Engine>, config: &Config, clock: Clock) -> Result<Self, Error> {
         let db = Db::new(engine);
         kv::schema::open(&db, &tables()).await?;
-        kv::schema::epoch(&db, &base::random::alphanumeric(8)).await?;
+        let epoch = kv::schema::epoch(&db, &base::random::alphanumeric(8)).await?;
         let server = config.server_name.clone();
         let signer = Arc::new(signing::signer(&config.data_dir, server.clone())?);
         let accounts =
@@ -100,16 +104,41 @@ impl Wired {
         let media = media(&db, &clock, config, &config.data_dir.join("media"))?;
         let shares = Shares::of(&config.memory);
         let rooms =
-            Rooms::new(db.clone(), clock.clone(), signer, config.rooms.clone(), shares.rooms, event_projections());
+            Rooms::new(db.clone(), clock.clone(), signer, config.rooms.clone(), shares.rooms, event_projections(&server));
+        let account_data = AccountData::new(db.clone());
+        let typing = Typing::new(db.clone(), clock.clone());
+        let receipts = Receipts::new(db.clone(), rooms.clone(), clock.clone());
+        let presence = Presence::new(db.clone(), clock.clone(), config.presence.enabled);
+        let sync = Sync::new(
+            rooms.clone(),
+            account_data.clone(),
+            receipts.clone(),
+            typing.clone(),
+            presence.clone(),
+            &epoch,
+        );
+        let profiles = Profiles::new(db.clone());
+        let push_rules = Rules::new(db.clone(), rooms.clone());
+        let flows = Flows {
+            accounts: accounts.clone(),
+            profiles: profiles.clone(),
+            account_data: account_data.clone(),
+            rooms: rooms.clone(),
+            rules: push_rules.clone(),
+        };
         let state = AppState::from(Parts {
+            flows,
             config: Arc::new(config.http()),
-            limits: RateLimits::new(config.rate_limits.clone(), clock.clone()),
-            typing: Typing::new(db.clone(), clock.clone()),
-            receipts: Receipts::new(db.clone(), rooms.clone(), clock.clone()),
-            presence: Presence::new(db.clone(), clock, config.presence.enabled),
+            limits: RateLimits::new(config.rate_limits.clone(), clock),
+            typing,
+            receipts,
+            presence,
+            sync,
+            push_rules,
+            counts: Counts::new(rooms.clone(), receipts.clone()),
             uia: Uia::new(accounts.clone()),
-            profiles: Profiles::new(db.clone()),
-            account_data: AccountData::new(db.clone()),
+            profiles,
+            account_data,
             filters: Filters::new(db.clone()),
             accounts,
             media,

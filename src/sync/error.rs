@@ -10,6 +10,9 @@ pub enum SyncError {
     /// An account could not be read.
     #[error(transparent)]
     Account(#[from] account::AccountError),
+    /// Typing, receipts or presence could not be read.
+    #[error(transparent)]
+    Ephemeral(#[from] ephemeral::EphemeralError),
     /// Storage.
     #[error(transparent)]
     Store(#[from] kv::Error),

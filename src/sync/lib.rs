@@ -19,11 +19,13 @@ mod span;
 mod streams;
 mod sync;
 mod token;
+mod wants;
 
 pub use error::SyncError;
 pub use response::{Response, RoomPart, Summary, Unread};
 pub use sync::{Request, Sync};
 pub use token::SyncToken;
+pub use wants::Wants;
 
 /// Result with a [`SyncError`].
 pub type Result<T, E = SyncError> = std::result::Result<T, E>;

@@ -3,25 +3,20 @@
 use std::collections::{HashMap, HashSet};
 
 use kv::{Read, Stamped, View};
-use room::{EventNum, EventRow, Membership, Place, RoomNum, Rooms, Tip, UserRoom, Viewer, tables::USER_CHANGES};
-use ruma::{OwnedUserId, api::client::filter::RoomEventFilter};
+use room::{EventNum, EventRow, Membership, Place, RoomNum, Rooms, TimelineToken, Tip, UserRoom, Viewer, tables::USER_CHANGES};
+use ruma::OwnedUserId;
 
 use crate::{
-    Request, Response, Result, RoomPart, Sync,
+    Request, Response, Result, RoomPart, Sync, Wants,
     span::Span,
     streams::{
         account_data::{self, RoomData},
-        heroes,
+        ephemeral, heroes,
         state::{self, Wanted},
         stripped,
         timeline::{self, Timeline},
     },
 };
-
-/// Timeline events of a room when the filter does not say.
-const DEFAULT_LIMIT: usize = 10;
-/// Most timeline events of a room.
-const MAX_LIMIT: usize = 1000;
 
 /// Everything that the making of one response refers to.
 pub struct Context<'a> {
@@ -45,8 +40,8 @@ impl<'a> Context<'a> {
     /// Reads what all rooms need: account data and whom the user ignores.
     pub async fn new(sync: &'a Sync, view: &'a View, request: &'a Request, span: Span<'a>) -> Result<Self> {
         let changed = sync.user_changed(&request.user, span);
-        let data = account_data::read(sync, view, &request.user, span, changed).await?;
-        let ignored = account_data::ignored(sync, view, &request.user).await?;
+        let data = account_data::read(sync, view, request, span, changed).await?;
+        let ignored = account_data::ignored(view, &request.user).await?;
         Ok(Self {
             sync,
             view,
@@ -68,7 +63,11 @@ impl<'a> Context<'a> {
     /// All rooms with news.
     pub async fn rooms(&self, joined: &HashSet<RoomNum>, response: &mut Response) -> Result<()> {
         for candidate in self.candidates(joined).await? {
-            let id = self.rooms_handle().info(self.view, candidate.room).await?.id.to_string();
+            let info = self.rooms_handle().info(self.view, candidate.room).await?;
+            if !self.wants().room(&info.id) {
+                continue;
+            }
+            let id = info.id.to_string();
             match candidate.row.value.membership {
                 Membership::Join => {
                     let part = self.joined(candidate.room, &candidate.row).await?;
@@ -133,7 +132,7 @@ impl<'a> Context<'a> {
             Membership::Invite | Membership::Knock => self.span.contains(row.at),
             Membership::Leave | Membership::Ban => {
                 let news = self.span.since.is_some() && self.span.contains(row.at);
-                !row.value.forgotten && (news || self.request.filter.room.include_leave)
+                !row.value.forgotten && (news || self.wants().left_rooms)
             }
         }
     }
@@ -143,7 +142,7 @@ impl<'a> Context<'a> {
         let newly = self.span.since.is_none() || self.span.contains(row.at);
         let full = newly || self.request.full_state;
         let rooms = self.rooms_handle();
-        let limit = self.limit();
+        let limit = self.wants().limit();
         let timeline = if newly {
             timeline::latest(rooms, self.view, room, Place::MAX, limit, |row| self.keeps(row)).await?
         } else {
@@ -157,10 +156,32 @@ impl<'a> Context<'a> {
         }
         let known = if full { None } else { Some(timeline.known.unwrap_or(tip.state)) };
         self.fill(room, &tip, timeline, known, &mut part).await?;
-        if let Some(data) = self.room_data.get(&room) {
-            part.account_data.clone_from(&data.events);
-        }
+        part.ephemeral = self.ephemeral(room, newly).await?;
+        part.account_data = self.data_of(room, newly).await?;
         Ok(part)
+    }
+
+    /// Typing and receipts; all of them in a room that is new to the client.
+    async fn ephemeral(&self, room: RoomNum, newly: bool) -> Result<Vec<Vec<u8>>> {
+        let span = if newly { Span { since: None, ..self.span } } else { self.span };
+        let (sync, user) = (self.sync, &self.request.user);
+        let mut events = Vec::new();
+        if self.wants().ephemeral.admits_type("m.typing") {
+            events.extend(ephemeral::typing(&sync.typing, room, span, &self.ignored));
+        }
+        if self.wants().ephemeral.admits_type("m.receipt") {
+            events.extend(ephemeral::receipts(&sync.receipts, self.view, room, span, user, &self.ignored).await?);
+        }
+        Ok(events)
+    }
+
+    /// Room account data: what changed, or all of it in a room that is new to the client.
+    async fn data_of(&self, room: RoomNum, newly: bool) -> Result<Vec<Vec<u8>>> {
+        if newly && self.span.since.is_some() {
+            let id = &self.rooms_handle().info(self.view, room).await?.id;
+            return account_data::of_room(self.sync, self.view, &self.request.user, id, &self.wants().room_data).await;
+        }
+        Ok(self.room_data.get(&room).map(|data| data.events.clone()).unwrap_or_default())
     }
 
     /// Timeline and state of a room.
@@ -180,17 +201,17 @@ impl<'a> Context<'a> {
             known,
             end: tip.state,
             after: part.state_after,
-            lazy: self.state_filter().lazy_load_options.is_enabled(),
+            lazy: self.wants().state.lazy_members,
             user: &self.request.user,
             heroes,
         };
         let nums = state::select(rooms, self.view, room, &timeline, wanted).await?;
         let mut state = rooms.rows(self.view, room, nums).await?;
-        state.retain(|(_, row)| matches(self.state_filter(), row));
+        state.retain(|(_, row)| self.wants().state.admits(&row.event));
         part.state = self.present(room, &state, false).await?;
         part.timeline = self.present(room, &timeline.rows, true).await?;
         part.limited = timeline.limited;
-        part.prev_batch = timeline.start.map(|place| room::TimelineToken(place).to_string());
+        part.prev_batch = timeline.start.map(|place| TimelineToken::before(place).to_string());
         Ok(())
     }
 
@@ -198,7 +219,7 @@ impl<'a> Context<'a> {
     async fn left(&self, candidate: &Candidate) -> Result<Option<RoomPart>> {
         let Some(place) = candidate.row.value.place else { return Ok(None) };
         let rooms = self.rooms_handle();
-        let limit = self.limit();
+        let limit = self.wants().limit();
         let mut timeline = match self.span.since {
             None => timeline::latest(rooms, self.view, candidate.room, place.next(), limit, |row| self.keeps(row)).await?,
             Some(_) => {
@@ -221,7 +242,7 @@ impl<'a> Context<'a> {
     }
 
     async fn present(&self, room: RoomNum, rows: &[(EventNum, EventRow)], bundle: bool) -> Result<Vec<Vec<u8>>> {
-        let format = event::ClientFormat::WithoutRoom;
+        let format = event::ClientFormat::Sync;
         Ok(self.rooms_handle().present(self.view, room, &self.viewer(), rows, format, bundle).await?)
     }
 
@@ -238,22 +259,11 @@ impl<'a> Context<'a> {
         &self.sync.rooms
     }
 
-    fn limit(&self) -> usize {
-        let wanted = self.request.filter.room.timeline.limit.and_then(|n| usize::try_from(u64::from(n)).ok());
-        wanted.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT)
-    }
-
-    fn state_filter(&self) -> &RoomEventFilter {
-        &self.request.filter.room.state
+    fn wants(&self) -> &Wants {
+        &self.request.wants
     }
 
     fn keeps(&self, row: &EventRow) -> bool {
-        matches(&self.request.filter.room.timeline, row)
+        self.wants().timeline.admits(&row.event)
     }
 }
-
-/// Whether an event passes a filter.
-fn matches(filter: &RoomEventFilter, row: &EventRow) -> bool {
-    room::filter::matches(filter, &row.event)
-}
-

@@ -1,17 +1,19 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use account::AccountData;
-use kv::{Announcement, Db, Observer, Positions, Read, View};
+use ephemeral::{Presence, PresenceState, Receipts, Typing};
+use kv::{Announcement, Db, Observer, Positions, View};
 use room::{Membership, Rooms};
-use ruma::{OwnedDeviceId, OwnedUserId, UserId, api::client::filter::FilterDefinition};
+use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 use tokio::time::Instant;
 
 use crate::{
-    Response, Result, SyncError, SyncToken,
+    Response, Result, SyncError, SyncToken, Wants,
     index::ChangeIndex,
     online::{Online, Watcher},
     rooms::Context,
     span::Span,
+    streams::presence,
 };
 
 /// The longest that a request waits.
@@ -29,11 +31,13 @@ pub struct Request {
     /// How long to wait for news; at most [`MAX_WAIT`].
     pub timeout: Duration,
     /// What is wanted.
-    pub filter: FilterDefinition,
+    pub wants: Wants,
     /// Whether to send all state, and at once.
     pub full_state: bool,
     /// Whether to send the state after the timeline instead of that before it.
     pub use_state_after: bool,
+    /// How the client wants to be seen while it syncs.
+    pub presence: PresenceState,
 }
 
 /// Answers `/sync`. Cheap to clone.
@@ -42,6 +46,9 @@ pub struct Sync {
     pub(crate) db: Db,
     pub(crate) rooms: Rooms,
     pub(crate) account_data: AccountData,
+    pub(crate) receipts: Receipts,
+    pub(crate) typing: Typing,
+    pub(crate) presence: Presence,
     pub(crate) index: Arc<ChangeIndex>,
     pub(crate) online: Arc<Online>,
     epoch: Arc<str>,
@@ -65,12 +72,20 @@ impl Observer for Feed {
 }
 
 impl Sync {
-    /// Sync over these domains; `epoch` is that of the database. Observes `db` from now on.
-    pub fn new(db: Db, rooms: Rooms, account_data: AccountData, epoch: &str) -> Self {
+    /// Sync over these domains; `epoch` is that of the database. Observes the database from now on.
+    pub fn new(
+        rooms: Rooms,
+        account_data: AccountData,
+        receipts: Receipts,
+        typing: Typing,
+        presence: Presence,
+        epoch: &str,
+    ) -> Self {
+        let db = rooms.db().clone();
         let index = Arc::new(ChangeIndex::new(db.writer(), &db.positions()));
         let online = Arc::<Online>::default();
         db.observe(Arc::new(Feed { index: index.clone(), online: online.clone() }));
-        Self { db, rooms, account_data, index, online, epoch: epoch.into() }
+        Self { db, rooms, account_data, receipts, typing, presence, index, online, epoch: epoch.into() }
     }
 
     /// Waits for news after the request's token and answers with the JSON body.
@@ -79,6 +94,7 @@ impl Sync {
     /// [`SyncError::BadToken`].
     pub async fn sync(&self, request: &Request) -> Result<Vec<u8>> {
         let since = self.since(request.since.as_deref())?;
+        let _poll = self.presence.poll(&request.user, request.presence).await?;
         let deadline = Instant::now() + request.timeout.min(MAX_WAIT);
         loop {
             let watcher = self.watcher(&request.user).await?;
@@ -139,6 +155,7 @@ impl Sync {
         let context = Context::new(self, view, request, span).await?;
         context.rooms(watcher.rooms(), &mut response).await?;
         context.account_data(&mut response).await?;
+        response.presence = presence::read(self, view, request, span).await?;
         Ok(response)
     }
 }

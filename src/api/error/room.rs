@@ -22,7 +22,7 @@ impl From<RoomError> for MatrixError {
             RoomError::UnableToAuthorise(_) => because(StatusCode::BAD_REQUEST, ErrorCode::UnableToAuthorizeJoin),
             RoomError::BadThreadRoot | RoomError::StillInRoom => because(StatusCode::BAD_REQUEST, ErrorCode::Unknown),
             RoomError::UnableToGrant(_) => because(StatusCode::BAD_REQUEST, ErrorCode::UnableToGrantJoin),
-            RoomError::BadState(_) => because(StatusCode::BAD_REQUEST, ErrorCode::BadState),
+            RoomError::BadState(_) => because(StatusCode::FORBIDDEN, ErrorCode::BadState),
             RoomError::BadAlias(_) => because(StatusCode::BAD_REQUEST, ErrorCode::BadAlias),
             RoomError::Store(_) => Self::internal(&error),
         }

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use kv::View;
-use room::RoomNum;
-use ruma::{OwnedRoomId, OwnedUserId, UserId};
+use room::{RoomNum, filter::EventFilter};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
 use serde::Deserialize;
 
-use crate::{Result, Sync, json::Object, span::Span};
+use crate::{Request, Result, Sync, json::Object, span::Span};
 
 /// Account data of one room.
 #[derive(Debug, Default)]
@@ -32,7 +32,8 @@ struct IgnoredUsers {
 }
 
 /// The account data that changed in `span`; everything without a token.
-pub async fn read(sync: &Sync, view: &View, user: &UserId, span: Span<'_>, changed: bool) -> Result<Data> {
+pub async fn read(sync: &Sync, view: &View, request: &Request, span: Span<'_>, changed: bool) -> Result<Data> {
+    let (user, wants) = (&request.user, &request.wants);
     let mut data = Data::default();
     let rows = match span.since {
         None => sync.account_data.all(view, user).await?,
@@ -42,7 +43,9 @@ pub async fn read(sync: &Sync, view: &View, user: &UserId, span: Span<'_>, chang
     for row in rows {
         let event = event(&row.kind, &row.content);
         match row.room {
-            None => data.global.push(event),
+            None if wants.global_data.admits_type(&row.kind) => data.global.push(event),
+            None => {}
+            Some(room) if !wants.room_data.admits_type(&row.kind) || !wants.room(&room) => {}
             Some(room) => {
                 if let Some(num) = number(sync, view, &room).await? {
                     data.rooms.entry(num).or_default().events.push(event);
@@ -53,8 +56,20 @@ pub async fn read(sync: &Sync, view: &View, user: &UserId, span: Span<'_>, chang
     Ok(data)
 }
 
+/// All account data of one room.
+pub async fn of_room(
+    sync: &Sync,
+    view: &View,
+    user: &UserId,
+    room: &RoomId,
+    wanted: &EventFilter,
+) -> Result<Vec<Vec<u8>>> {
+    let rows = sync.account_data.within(view, user, Some(room)).await?;
+    Ok(rows.iter().filter(|row| wanted.admits_type(&row.kind)).map(|row| event(&row.kind, &row.content)).collect())
+}
+
 /// The users whose messages this user does not want to see.
-pub async fn ignored(sync: &Sync, view: &View, user: &UserId) -> Result<HashSet<OwnedUserId>> {
+pub async fn ignored(view: &View, user: &UserId) -> Result<HashSet<OwnedUserId>> {
     let content = account::AccountData::get_in(view, user, None, "m.ignored_user_list").await?;
     let list = content.and_then(|json| serde_json::from_str::<IgnoredUsers>(&json).ok());
     Ok(list.map(|list| list.ignored_users.into_keys().collect()).unwrap_or_default())

@@ -1,7 +1,9 @@
 //! What a sync response is made of: one file per stream.
 
 pub mod account_data;
+pub mod ephemeral;
 pub mod heroes;
+pub mod presence;
 pub mod state;
 pub mod stripped;
 pub mod timeline;

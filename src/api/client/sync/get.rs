@@ -7,9 +7,9 @@ use ruma::{
         filter::FilterDefinition,
         sync::sync_events::v3::{Filter, Request},
     },
-    presence::PresenceState as Wanted,
+    presence::PresenceState as SetPresence,
 };
-use sync::Sync;
+use sync::{Sync, Wants};
 
 use crate::{Authed, MatrixError, RawReply};
 
@@ -25,7 +25,7 @@ pub async fn get(
         device: Some(device),
         since: req.since,
         timeout: req.timeout.unwrap_or_default(),
-        filter,
+        wants: Wants::new(&filter),
         full_state: req.full_state,
         use_state_after: req.use_state_after,
         presence: presence(&req.set_presence),
@@ -46,10 +46,10 @@ async fn resolve(filters: &Filters, user: &UserId, filter: Option<Filter>) -> Re
     serde_json::from_str(&json).map_err(|error| MatrixError::internal(&error))
 }
 
-fn presence(wanted: &Wanted) -> PresenceState {
+fn presence(wanted: &SetPresence) -> PresenceState {
     match wanted {
-        Wanted::Offline => PresenceState::Offline,
-        Wanted::Unavailable => PresenceState::Unavailable,
+        SetPresence::Offline => PresenceState::Offline,
+        SetPresence::Unavailable => PresenceState::Unavailable,
         _ => PresenceState::Online,
     }
 }

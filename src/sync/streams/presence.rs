@@ -1,0 +1,54 @@
+//! The presence of those who share a room with the user.
+
+use ephemeral::Status;
+use kv::View;
+use ruma::{OwnedUserId, UserId};
+use serde_json::{Map, json};
+
+use crate::{Request, Result, Sync, span::Span};
+
+/// `m.presence` events of everybody whose presence changed in `span` and who shares a room with the user.
+pub async fn read(sync: &Sync, view: &View, request: &Request, span: Span<'_>) -> Result<Vec<Vec<u8>>> {
+    if !request.wants.presence.admits_type("m.presence") {
+        return Ok(Vec::new());
+    }
+    let candidates = match span.since {
+        None => sync.presence.present(),
+        Some(since) => sync.index.presence(since),
+    };
+    let mut events = Vec::new();
+    for user in candidates {
+        let news = sync.presence.news(&user, |stamp| span.since.is_none() || span.contains(stamp));
+        if let Some(status) = news
+            && sees(sync, view, &request.user, &user).await?
+        {
+            events.push(event(&user, &status));
+        }
+    }
+    Ok(events)
+}
+
+/// Whether `user` may see the presence of `other`: their own, and that of those they share a room with.
+async fn sees(sync: &Sync, view: &View, user: &UserId, other: &OwnedUserId) -> Result<bool> {
+    if user == other {
+        return Ok(true);
+    }
+    match sync.online.share_a_room(user, other) {
+        Some(shared) => Ok(shared),
+        None => Ok(sync.rooms.share_a_room(view, user, other).await?),
+    }
+}
+
+fn event(user: &UserId, status: &Status) -> Vec<u8> {
+    let mut content = Map::from_iter([
+        ("presence".to_owned(), json!(status.state.as_str())),
+        ("currently_active".to_owned(), json!(status.currently_active)),
+    ]);
+    if let Some(ago) = status.active_ago {
+        content.insert("last_active_ago".to_owned(), json!(ago));
+    }
+    if let Some(message) = &status.status {
+        content.insert("status_msg".to_owned(), json!(message));
+    }
+    json!({ "type": "m.presence", "sender": user, "content": content }).to_string().into_bytes()
+}

@@ -1,0 +1,70 @@
+use room::filter::EventFilter;
+use ruma::{
+    OwnedRoomId, RoomId,
+    api::client::filter::{Filter, FilterDefinition, RoomEventFilter},
+};
+
+/// Timeline events of a room when the filter does not say.
+const DEFAULT_LIMIT: usize = 10;
+/// Most timeline events of a room.
+const MAX_LIMIT: usize = 1000;
+
+/// What a client wants to be sent: its filter, made ready once.
+#[derive(Debug, Clone, Default)]
+pub struct Wants {
+    /// Timeline events.
+    pub timeline: EventFilter,
+    /// State events.
+    pub state: EventFilter,
+    /// Typing and receipts.
+    pub ephemeral: EventFilter,
+    /// Room account data.
+    pub room_data: EventFilter,
+    /// Global account data.
+    pub global_data: EventFilter,
+    /// Presence.
+    pub presence: EventFilter,
+    /// Rooms that were left, without a token.
+    pub left_rooms: bool,
+    /// Unread counts of each thread by itself.
+    pub thread_counts: bool,
+    rooms: Option<Vec<OwnedRoomId>>,
+    not_rooms: Vec<OwnedRoomId>,
+}
+
+impl Wants {
+    /// What `filter` asks for.
+    pub fn new(filter: &FilterDefinition) -> Self {
+        let room = &filter.room;
+        Self {
+            timeline: EventFilter::new(&room.timeline),
+            state: EventFilter::new(&room.state),
+            ephemeral: EventFilter::new(&room.ephemeral),
+            room_data: EventFilter::new(&room.account_data),
+            global_data: by_type(&filter.account_data),
+            presence: by_type(&filter.presence),
+            left_rooms: room.include_leave,
+            thread_counts: room.timeline.unread_thread_notifications,
+            rooms: room.rooms.clone(),
+            not_rooms: room.not_rooms.clone(),
+        }
+    }
+
+    /// How many timeline events of a room.
+    pub fn limit(&self) -> usize {
+        self.timeline.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT)
+    }
+
+    /// Whether anything of this room is wanted.
+    pub fn room(&self, room: &RoomId) -> bool {
+        self.rooms.as_ref().is_none_or(|rooms| rooms.iter().any(|id| id == room))
+            && !self.not_rooms.iter().any(|id| id == room)
+    }
+}
+
+fn by_type(filter: &Filter) -> EventFilter {
+    let mut events = RoomEventFilter::default();
+    events.types.clone_from(&filter.types);
+    events.not_types.clone_from(&filter.not_types);
+    EventFilter::new(&events)
+}
