@@ -1,0 +1,14 @@
+use axum::extract::State;
+use flows::Flows;
+use ruma::api::client::alias::get_alias::v3::{Request, Response};
+
+use crate::{MatrixError, Public, Reply};
+
+/// `GET /_matrix/client/v3/directory/room/{roomAlias}`
+pub async fn resolve_alias(
+    State(flows): State<Flows>,
+    Public { req, .. }: Public<Request>,
+) -> Result<Reply<Response>, MatrixError> {
+    let room = flows.resolve(&req.room_alias).await?;
+    Ok(Reply(Response::new(room, vec![flows.rooms.server().to_owned()])))
+}

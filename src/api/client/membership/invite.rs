@@ -1,0 +1,54 @@
+use axum::extract::State;
+use flows::Flows;
+use http::StatusCode;
+use ruma::{
+    OwnedRoomId, OwnedUserId,
+    api::{
+        client::membership::invite_user::v3::{Request, Response},
+        error::ErrorCode,
+    },
+};
+use serde_json::{Map, Value};
+
+use super::limit_room;
+use crate::{
+    Caller, Class, JsonBody, MatrixError, PathArgs, RateLimits, Reply, Routes, client::own::not_suspended, limits::Key,
+};
+
+/// `POST /_matrix/client/v3/rooms/{roomId}/invite`
+///
+/// Reads the body itself to tell what is missing in it: ruma's type matches both kinds of invite or neither.
+pub async fn invite(
+    State(flows): State<Flows>,
+    State(limits): State<RateLimits>,
+    Caller { user, account, .. }: Caller,
+    PathArgs((room,)): PathArgs<(OwnedRoomId,)>,
+    JsonBody(body): JsonBody<Map<String, Value>>,
+) -> Result<Reply<Response>, MatrixError> {
+    not_suspended(&account)?;
+    let target = target(&body)?;
+    limits.take(Class::Invite, Key::user(&user))?;
+    limit_room(&limits, Class::InvitePerRoom, &room)?;
+    let reason = body.get("reason").and_then(Value::as_str).map(str::to_owned);
+    flows.invite(&user, &room, &target, reason).await?;
+    Ok(Reply(Response::new()))
+}
+
+/// Adds the endpoint under the paths that ruma knows for it.
+pub fn add(routes: Routes) -> Routes {
+    routes.add_as::<Request, _, _>(invite)
+}
+
+fn target(body: &Map<String, Value>) -> Result<OwnedUserId, MatrixError> {
+    match body.get("user_id") {
+        Some(Value::String(user)) => {
+            OwnedUserId::try_from(user.as_str()).map_err(|error| MatrixError::invalid_param(error.to_string()))
+        }
+        Some(_) => Err(MatrixError::bad_json("user_id must be a user id")),
+        None if body.contains_key("medium") => {
+            let message = "this server does not look up e-mail addresses and phone numbers: invite by user id";
+            Err(MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::ThreepidDenied, message))
+        }
+        None => Err(MatrixError::missing_param("user_id is missing")),
+    }
+}

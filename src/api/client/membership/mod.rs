@@ -1,0 +1,37 @@
+//! Modules "Joining rooms", "Leaving rooms", "Banning users", "Knocking on rooms", "Room membership".
+
+mod ban;
+mod forget;
+mod invite;
+mod join;
+mod join_by_id;
+mod joined_members;
+mod joined_rooms;
+mod kick;
+mod knock;
+mod leave;
+mod unban;
+
+use ruma::RoomId;
+
+use crate::{Class, MatrixError, RateLimits, Routes, limits::Key};
+
+/// The endpoints of this module.
+pub fn routes(routes: Routes) -> Routes {
+    invite::add(routes)
+        .add_limited(Class::Join, join::join)
+        .add_limited(Class::Join, join_by_id::join_by_id)
+        .add_limited(Class::Join, knock::knock)
+        .add(leave::leave)
+        .add(forget::forget)
+        .add(kick::kick)
+        .add(ban::ban)
+        .add(unban::unban)
+        .add(joined_rooms::joined_rooms)
+        .add(joined_members::joined_members)
+}
+
+/// Takes one from the bucket that everybody shares for a room.
+fn limit_room(limits: &RateLimits, class: Class, room: &RoomId) -> Result<(), MatrixError> {
+    limits.take(class, Key::Name(room.to_string()))
+}

@@ -1,0 +1,40 @@
+//! Operations that touch several domains: what one crate must not know of another is brought together here.
+//!
+//! **Owns** no rows: joining, inviting, creating and replacing rooms with the profiles of those concerned, profile
+//! changes that go to rooms, leaving everything at the end of an account.
+//! **Must not know** HTTP.
+//! **Tables**: none.
+//! **Tasks**: none.
+//! **Invariants**
+//! - Each room changes in a transaction of its own; what spans rooms can be repeated and then does what is missing.
+
+mod carry;
+mod create;
+mod error;
+mod members;
+mod profile;
+#[cfg(test)]
+mod tests;
+
+use account::{AccountData, Accounts, Profiles};
+use room::Rooms;
+
+pub use error::FlowError;
+
+/// Result with a [`FlowError`].
+pub type Result<T, E = FlowError> = std::result::Result<T, E>;
+
+/// The domains that operations run over. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Flows {
+    /// Accounts.
+    pub accounts: Accounts,
+    /// Profiles.
+    pub profiles: Profiles,
+    /// Account data.
+    pub account_data: AccountData,
+    /// Rooms.
+    pub rooms: Rooms,
+    /// Push rules.
+    pub rules: push::Rules,
+}
