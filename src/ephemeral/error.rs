@@ -4,6 +4,9 @@ pub enum EphemeralError {
     /// The event of a receipt is not one of the room's timeline.
     #[error("there is no such event in this room")]
     UnknownEvent,
+    /// A receipt names a thread that its event is not in.
+    #[error("the event is not in this thread")]
+    NotInThread,
     /// Only members do this.
     #[error("you are not in this room")]
     NotJoined,
@@ -20,7 +23,7 @@ impl kv::Conflicts for EphemeralError {
         match self {
             Self::Store(error) => error.is_conflict(),
             Self::Room(error) => error.is_conflict(),
-            Self::UnknownEvent | Self::NotJoined => false,
+            Self::UnknownEvent | Self::NotInThread | Self::NotJoined => false,
         }
     }
 }

@@ -192,6 +192,14 @@ impl Presence {
         Ok(Status { state: PresenceState::Offline, status: row.status, active_ago, currently_active: false })
     }
 
+    /// A user's presence now.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn now(&self, user: &UserId) -> Result<Status> {
+        self.status(&self.db.view(), user).await
+    }
+
     /// The presence of `user`, if it changed by `news`.
     pub fn news(&self, user: &UserId, news: impl Fn(Stamp) -> bool) -> Option<Status> {
         let users = self.users.lock();

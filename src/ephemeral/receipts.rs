@@ -1,12 +1,12 @@
 use base::Clock;
-use kv::{Db, Read, Stamp, Topic};
-use room::{Place, RoomNum, Rooms};
+use kv::{Db, Read, Stamp, Topic, View};
+use room::{EventNum, EventRow, Place, RoomError, RoomNum, Rooms};
 use ruma::{EventId, OwnedEventId, OwnedUserId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     EphemeralError, Result,
-    tables::{RECEIPT_LOG, RECEIPTS},
+    tables::{OWN_RECEIPTS, RECEIPT_LOG, RECEIPTS},
 };
 
 /// Who may know of a receipt.
@@ -100,6 +100,20 @@ pub struct Receipt {
     pub row: ReceiptRow,
 }
 
+/// How far up relations are followed. Client-server API, "Threading".
+const MAX_HOPS: usize = 3;
+
+#[derive(Deserialize)]
+struct Content {
+    #[serde(rename = "m.relates_to")]
+    relates_to: RelatesTo,
+}
+
+#[derive(Deserialize)]
+struct RelatesTo {
+    event_id: Option<OwnedEventId>,
+}
+
 /// How far everybody has read. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Receipts {
@@ -117,7 +131,7 @@ impl Receipts {
     /// Notes that `user` has read up to `event`. A receipt for an earlier event than the one known changes nothing.
     ///
     /// # Errors
-    /// [`EphemeralError::UnknownEvent`], [`EphemeralError::NotJoined`].
+    /// [`EphemeralError::UnknownEvent`], [`EphemeralError::NotInThread`], [`EphemeralError::NotJoined`].
     pub async fn set(
         &self,
         user: &UserId,
@@ -128,12 +142,22 @@ impl Receipts {
     ) -> Result<()> {
         let now = self.clock.now();
         let view = self.db.view();
-        let room = self.rooms.num(&view, room_id).await?;
+        let room = match self.rooms.num(&view, room_id).await {
+            Err(RoomError::UnknownRoom) => return Err(EphemeralError::NotJoined),
+            other => other?,
+        };
         if self.rooms.membership(&view, user, room).await? != room::Membership::Join {
             return Err(EphemeralError::NotJoined);
         }
-        let num = self.rooms.event_num(&view, room, event).await.map_err(|_| EphemeralError::UnknownEvent)?;
-        let place = self.rooms.row(&view, room, num).await?.meta.place.ok_or(EphemeralError::UnknownEvent)?;
+        let num = match self.rooms.event_num(&view, room, event).await {
+            Err(RoomError::UnknownEvent) => return Err(EphemeralError::UnknownEvent),
+            other => other?,
+        };
+        let stored = self.rooms.row(&view, room, num).await?;
+        let place = stored.meta.place.ok_or(EphemeralError::UnknownEvent)?;
+        if !self.is_in_thread(&view, room, num, &stored, thread).await? {
+            return Err(EphemeralError::NotInThread);
+        }
         let row = ReceiptRow { event: event.to_owned(), place, at: now };
         kv::retry(|| self.write(user, room, kind, thread, &row)).await
     }
@@ -153,16 +177,51 @@ impl Receipts {
                 return Ok(());
             }
             tx.delete(&RECEIPT_LOG, (room, old.at));
+            tx.delete(&OWN_RECEIPTS, (user, old.at));
         }
         let slot = tx.stamp();
         tx.put_stamped(&RECEIPTS, key, slot, row.clone());
         let rest = ReceiptKey { user: user.to_owned(), kind: kind.code(), thread: thread.as_str().to_owned() };
         tx.put(&RECEIPT_LOG, (room, slot), &rest);
+        tx.put(&OWN_RECEIPTS, (user, slot), &room);
         tx.announce(Topic::User(user.to_owned()), slot);
         if kind == ReceiptKind::Public {
             tx.announce(Topic::Room(room.0), slot);
         }
         Ok(tx.commit().await?)
+    }
+
+    /// Whether an event is in a thread, its root and what refers to the root included. Client-server API, "Threaded
+    /// read receipts".
+    async fn is_in_thread(
+        &self,
+        view: &View,
+        room: RoomNum,
+        num: EventNum,
+        row: &EventRow,
+        thread: &Thread,
+    ) -> Result<bool> {
+        let root = match thread {
+            Thread::Unthreaded => return Ok(true),
+            Thread::Main => return Ok(self.rooms.thread_root_of(view, room, num).await?.is_none()),
+            Thread::Root(root) => root,
+        };
+        if row.event.event_id() == root.as_str() {
+            return Ok(true);
+        }
+        if let Some(in_thread) = self.rooms.thread_root_of(view, room, num).await? {
+            return Ok(self.rooms.row(view, room, in_thread).await?.event.event_id() == root.as_str());
+        }
+        let mut parent = parent_of(row);
+        for _ in 0..MAX_HOPS {
+            let Some(id) = parent else { return Ok(false) };
+            if id == *root {
+                return Ok(true);
+            }
+            let Some(at) = self.rooms.locate(view, &id).await?.filter(|at| at.room == room) else { return Ok(false) };
+            parent = parent_of(&self.rooms.row(view, room, at.num).await?);
+        }
+        Ok(false)
     }
 
     /// All receipts of a room.
@@ -199,6 +258,15 @@ impl Receipts {
             .collect())
     }
 
+    /// The rooms in which a user's own receipts moved from `from` on and before `to`.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn own_rooms(&self, read: &impl Read, user: &UserId, from: Stamp, to: Stamp) -> Result<Vec<RoomNum>> {
+        let range = OWN_RECEIPTS.between(&(user, from), &(user, to));
+        Ok(read.scan(&OWN_RECEIPTS, range).collect().await?.into_iter().map(|(_, room)| room).collect())
+    }
+
     /// The receipts of a room that were set from `from` on and before `to`.
     ///
     /// # Errors
@@ -214,4 +282,10 @@ impl Receipts {
         });
         Ok(found.collect())
     }
+}
+
+/// The event that an event refers to.
+fn parent_of(row: &EventRow) -> Option<OwnedEventId> {
+    let content: Content = serde_json::from_str(row.event.content()).ok()?;
+    content.relates_to.event_id
 }

@@ -59,6 +59,22 @@ struct Walk {
 type Order = (u64, WriterId, usize);
 
 impl Counts {
+    /// A page of what notified `user` as of now, see [`Counts::notifications`].
+    ///
+    /// # Errors
+    /// [`PushError::BadToken`].
+    pub async fn page(
+        &self,
+        user: &ruma::UserId,
+        from: Option<&str>,
+        limit: usize,
+        highlights: bool,
+    ) -> Result<NotificationsPage> {
+        let view = self.rooms.db().view();
+        let reader = Reader::of(&view, user).await?;
+        self.notifications(&view, &reader, from, limit, highlights).await
+    }
+
     /// The events that notified a user before `from`, at most `limit`; only those that highlight if `highlights`.
     /// A page may have fewer and still have a next one: it looks at a bounded number of events.
     ///

@@ -68,6 +68,7 @@ impl Rules {
     /// # Errors
     /// [`PushError::UnknownRule`].
     pub async fn one(&self, user: &UserId, kind: &RuleKind, id: &str) -> Result<AnyPushRule> {
+        known(kind)?;
         let rules = self.of(user).await?;
         Ok(rules.get(kind.clone(), id).ok_or(PushError::UnknownRule)?.to_owned())
     }
@@ -75,19 +76,15 @@ impl Rules {
     /// Adds or replaces a rule; without `after` and `before` a new one becomes the most important of its kind.
     ///
     /// # Errors
-    /// [`PushError::Invalid`], [`PushError::UnknownRule`] for an unknown `after` or `before`.
+    /// [`PushError::Invalid`], also for an unknown `after` or `before`.
     pub async fn put(&self, user: &UserId, rule: NewPushRule, after: Option<&str>, before: Option<&str>) -> Result<()> {
         let rule = checked(rule)?;
         self.change(user, |rules| {
-            use ruma::push::InsertPushRuleError as Error;
             let own = rules.iter().filter(|rule| !rule.is_server_default()).count();
             if own >= MAX_RULES {
                 return Err(PushError::Invalid(format!("a user has at most {MAX_RULES} push rules of their own")));
             }
-            rules.insert(rule.clone(), after, before).map_err(|error| match error {
-                Error::UnknownRuleId => PushError::UnknownRule,
-                error => PushError::Invalid(error.to_string()),
-            })
+            rules.insert(rule.clone(), after, before).map_err(|error| PushError::Invalid(error.to_string()))
         })
         .await
     }
@@ -97,11 +94,11 @@ impl Rules {
     /// # Errors
     /// [`PushError::UnknownRule`], [`PushError::Invalid`] for a default rule.
     pub async fn remove(&self, user: &UserId, kind: &RuleKind, id: &str) -> Result<()> {
+        known(kind)?;
         self.change(user, |rules| {
             use ruma::push::RemovePushRuleError as Error;
             rules.remove(kind.clone(), id).map_err(|error| match error {
                 Error::NotFound => PushError::UnknownRule,
-                error @ Error::ServerDefault => PushError::Invalid(error.to_string()),
                 error => PushError::Invalid(error.to_string()),
             })
         })
@@ -113,6 +110,7 @@ impl Rules {
     /// # Errors
     /// [`PushError::UnknownRule`].
     pub async fn set_enabled(&self, user: &UserId, kind: &RuleKind, id: &str, enabled: bool) -> Result<()> {
+        known(kind)?;
         self.change(user, |rules| rules.set_enabled(kind.clone(), id, enabled).map_err(|_| PushError::UnknownRule))
             .await
     }
@@ -122,6 +120,7 @@ impl Rules {
     /// # Errors
     /// [`PushError::UnknownRule`], [`PushError::Invalid`].
     pub async fn set_actions(&self, user: &UserId, kind: &RuleKind, id: &str, actions: &[Action]) -> Result<()> {
+        known(kind)?;
         let actions = checked_actions(actions)?;
         self.change(user, |rules| {
             rules.set_actions(kind.clone(), id, actions.clone()).map_err(|_| PushError::UnknownRule)
@@ -192,6 +191,14 @@ fn content(rules: &Ruleset) -> Value {
         }
     }
     json!({ "global": global })
+}
+
+/// Refuses kinds of rules that do not exist.
+fn known(kind: &RuleKind) -> Result<()> {
+    match kind {
+        RuleKind::Override | RuleKind::Content | RuleKind::Room | RuleKind::Sender | RuleKind::Underride => Ok(()),
+        _ => Err(PushError::Invalid("a push rule is of kind override, content, room, sender or underride".into())),
+    }
 }
 
 /// The rule with actions that mean something, if it is one that users can have.

@@ -217,18 +217,22 @@ impl Model {
             }
             Step::Join(who) => self.join(who).await,
             Step::Read { by, private, thread, upto } if self.joined.contains_key(&by) => {
-                let upto = upto % self.sent.len();
                 let kind = if private { ReceiptKind::Private } else { ReceiptKind::Public };
                 let (key, thread) = match thread % 3 {
                     0 => (None, Thread::Unthreaded),
                     1 => (Some(None), Thread::Main),
                     _ => {
-                        let Some(root) = self.pick(thread, |sent| sent.is_message && sent.thread.is_none()) else {
-                            return;
-                        };
+                        let root = self.pick(thread, |sent| sent.is_message && sent.thread.is_none());
+                        let Some(root) = root else { return };
                         (Some(Some(root)), Thread::Root(self.sent[root].id.clone()))
                     }
                 };
+                let upto = self.pick(upto, |sent| match key {
+                    None => true,
+                    Some(None) => sent.thread.is_none(),
+                    Some(Some(root)) => sent.thread == Some(root) || sent.id == self.sent[root].id,
+                });
+                let Some(upto) = upto else { return };
                 self.rig.read(NAMES[by], kind, thread, &self.sent[upto].id).await;
                 let far = self.read.entry((by, key)).or_insert(upto);
                 *far = upto.max(*far);

@@ -49,13 +49,15 @@ async fn what_is_no_rule_of_a_user_is_refused() {
         assert!(matches!(rig.rules.put(&alice, content(bad), None, None).await, Err(PushError::Invalid(_))), "{bad}");
     }
     let unknown = rig.rules.put(&alice, content("a"), Some("z"), None).await;
-    assert!(matches!(unknown, Err(PushError::UnknownRule)));
+    assert!(matches!(unknown, Err(PushError::Invalid(_))));
     let relative = rig.rules.put(&alice, content("a"), Some(".m.rule.message"), None).await;
     assert!(matches!(relative, Err(PushError::Invalid(_))));
     let gone = rig.rules.remove(&alice, &RuleKind::Content, "a").await;
     assert!(matches!(gone, Err(PushError::UnknownRule)));
     let default = rig.rules.remove(&alice, &RuleKind::Underride, ".m.rule.message").await;
     assert!(matches!(default, Err(PushError::Invalid(_))));
+    let kind = RuleKind::from("sideride");
+    assert!(matches!(rig.rules.one(&alice, &kind, ".m.rule.message").await, Err(PushError::Invalid(_))));
     assert!(matches!(rig.rules.one(&alice, &RuleKind::Room, "!x:y").await, Err(PushError::UnknownRule)));
 }
 
