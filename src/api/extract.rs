@@ -140,7 +140,9 @@ async fn decode<R: IncomingRequest>(parts: &mut Parts, body: Body, state: &AppSt
     if std::str::from_utf8(&body).is_err() {
         return Err(MatrixError::not_json("the body is not UTF-8"));
     }
-    let mut request = http::Request::new(&body[..]);
+    // Some clients leave out a body of which every part is optional.
+    let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    let mut request = http::Request::new(body);
     request.method_mut().clone_from(&parts.method);
     request.uri_mut().clone_from(&parts.uri);
     request.headers_mut().clone_from(&parts.headers);

@@ -1,5 +1,6 @@
-use account::{Accounts, Operation, Uia, UiaFlow};
+use account::{Operation, Uia, UiaFlow};
 use axum::extract::State;
+use flows::Flows;
 use ruma::api::client::account::{ThirdPartyIdRemovalStatus, deactivate::v3::Response};
 use serde::Deserialize;
 
@@ -16,13 +17,13 @@ pub struct Body {
 
 /// `POST /_matrix/client/v3/account/deactivate`
 pub async fn deactivate(
-    State(accounts): State<Accounts>,
+    State(flows): State<Flows>,
     State(uia): State<Uia>,
     Caller { user, .. }: Caller,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<Reply<Response>, MatrixError> {
     let operation = Operation::new("deactivate", Some(user.clone()), &[u8::from(body.erase)]);
     uia.check(&operation, &UiaFlow::password(), body.auth.data()).await?;
-    accounts.deactivate(&user, body.erase).await?;
+    flows.deactivate(&user, body.erase).await?;
     Ok(Reply(Response::new(ThirdPartyIdRemovalStatus::Success)))
 }

@@ -1,5 +1,5 @@
-use account::Profiles;
 use axum::extract::State;
+use flows::Flows;
 use ruma::api::client::profile::delete_profile_field::v3::{Request, Response};
 
 use crate::{
@@ -9,11 +9,11 @@ use crate::{
 
 /// `DELETE /_matrix/client/v3/profile/{userId}/{keyName}`
 pub async fn delete_field(
-    State(profiles): State<Profiles>,
+    State(flows): State<Flows>,
     Authed { user, account, req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
     own(&user, &req.user_id)?;
     not_suspended(&account)?;
-    profiles.set(&user, req.field.as_str(), None).await?;
+    flows.set_profile(&user, req.field.as_str(), None).await?;
     Ok(Reply(Response::new()))
 }

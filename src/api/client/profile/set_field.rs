@@ -1,5 +1,5 @@
-use account::Profiles;
 use axum::extract::State;
+use flows::Flows;
 use ruma::{OwnedUserId, api::client::profile::set_profile_field::v3::Response};
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ use crate::{
 ///
 /// Clients unset display name and avatar by `null` or an empty text, which ruma's type does not take.
 pub async fn set_field(
-    State(profiles): State<Profiles>,
+    State(flows): State<Flows>,
     caller: Caller,
     PathArgs((user, key)): PathArgs<(OwnedUserId, String)>,
     JsonBody(mut body): JsonBody<Map<String, Value>>,
@@ -21,6 +21,6 @@ pub async fn set_field(
     not_suspended(&caller.account)?;
     let value = body.remove(&key).ok_or_else(|| MatrixError::missing_param(format!("the body has no {key:?}")))?;
     let unset = matches!(key.as_str(), "displayname" | "avatar_url") && (value.is_null() || value == "");
-    profiles.set(&user, &key, (!unset).then_some(value)).await?;
+    flows.set_profile(&user, &key, (!unset).then_some(value)).await?;
     Ok(Reply(Response::new()))
 }

@@ -1,8 +1,9 @@
 use axum::extract::State;
 use event::Draft;
+use flows::Flows;
 use room::{MemberAction, MemberChange, MemberProfile, Membership, Outgoing, Rooms};
 use ruma::{
-    OwnedEventId,
+    OwnedEventId, RoomId, UserId,
     api::client::state::send_state_event::v3::{Request, Response},
     events::StateEventType,
 };
@@ -13,6 +14,7 @@ use crate::{Authed, MatrixError, Reply, client::own::not_suspended};
 /// `PUT /_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}`
 pub async fn put(
     State(rooms): State<Rooms>,
+    State(flows): State<Flows>,
     Authed { user, account, req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
     let content = req.body.into_json();
@@ -31,6 +33,10 @@ pub async fn put(
                 return Ok(Reply(Response::new(current(&rooms, &req.room_id, &user).await?)));
             }
         }
+        StateEventType::RoomMember if membership(&content) == Some(Membership::Invite) => {
+            let target = <&UserId>::try_from(&*req.state_key);
+            flows.check_invitee(target.map_err(|error| MatrixError::invalid_param(error.to_string()))?).await?;
+        }
         _ => {}
     }
     let draft = Draft::state(req.event_type.to_string().into(), req.state_key, content);
@@ -46,7 +52,7 @@ fn is_leaving(kind: &StateEventType, content: &RawValue) -> bool {
 }
 
 /// The event that made the user a member.
-async fn current(rooms: &Rooms, room: &ruma::RoomId, user: &ruma::UserId) -> Result<OwnedEventId, MatrixError> {
+async fn current(rooms: &Rooms, room: &RoomId, user: &UserId) -> Result<OwnedEventId, MatrixError> {
     let view = rooms.db().view();
     let access = rooms.access(&view, user, room).await?;
     let (_, row) = rooms.state_row(&view, access.room, access.state, "m.room.member", user.as_str()).await?;
