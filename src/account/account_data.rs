@@ -151,8 +151,9 @@ impl AccountData {
         }
         let mut seen = HashSet::new();
         let keys: Vec<DataKey> = changed.into_values().filter(|key| seen.insert(key.clone())).collect();
-        let rows =
-            view.get_many(&ACCOUNT_DATA, keys.iter().map(|key| (user, key.room.as_str(), key.kind.as_str()))).await?;
+        // Collected first: a closure in the future would keep callers' futures from being `Send`.
+        let rows: Vec<_> = keys.iter().map(|key| (user, key.room.as_str(), key.kind.as_str())).collect();
+        let rows = view.get_many(&ACCOUNT_DATA, rows).await?;
         let content = |row: Option<Stamped<String>>| match row {
             Some(row) if row.value != REMOVED => row.value,
             _ => "{}".to_owned(),

@@ -66,7 +66,8 @@ impl Accounts {
     pub async fn devices(&self, user: &UserId) -> Result<Vec<Device>> {
         let view = self.db.view();
         let rows = view.scan(&DEVICES, DEVICES.under(&(user,))).collect().await?;
-        let seen = view.get_many(&SEEN, rows.iter().map(|((user, device), _)| (user, device))).await?;
+        let keys: Vec<_> = rows.iter().map(|((user, device), _)| (user, device)).collect();
+        let seen = view.get_many(&SEEN, keys).await?;
         let device = |(((_, id), row), seen)| Device::new(id, row, seen);
         Ok(rows.into_iter().zip(seen).map(device).collect())
     }
