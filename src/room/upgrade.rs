@@ -171,7 +171,7 @@ impl Work<'_> {
         let levels = self.levels(tx, before).await?;
         self.put(tx, Which::New, Kind::RoomPowerLevels, "", &levels.at_first).await?;
         self.carry_state(tx, before).await?;
-        self.carry_bans(tx, before).await?;
+        self.carry_bans(tx).await?;
         if let Some(finally) = &levels.finally {
             self.put(tx, Which::New, Kind::RoomPowerLevels, "", finally).await?;
         }

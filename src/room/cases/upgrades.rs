@@ -81,7 +81,7 @@ async fn everything_is_carried_over() {
 
         let view = rig.rooms.db().view();
         assert_eq!(rig.rooms.alias(&view, &alias).await.unwrap().unwrap().room, id);
-        assert_eq!(rig.rooms.aliases(&view, &id).await.unwrap(), [alias.clone()]);
+        assert_eq!(rig.rooms.aliases(&view, &id).await.unwrap(), std::slice::from_ref(&alias));
         assert!(rig.rooms.aliases(&view, &rig.id).await.unwrap().is_empty());
         assert!(rig.rooms.is_published(&view, &id).await.unwrap());
         assert!(!rig.rooms.is_published(&view, &rig.id).await.unwrap());

@@ -89,7 +89,7 @@ impl Work<'_> {
     }
 
     /// Keeps out of the new room who was kept out of the old one (MSC4167).
-    pub(super) async fn carry_bans(&mut self, tx: &mut Tx, _before: &Tip) -> Result<()> {
+    pub(super) async fn carry_bans(&mut self, tx: &mut Tx) -> Result<()> {
         let banned = self.rooms.members(tx, self.old.num, Membership::Ban).await?;
         let rows = self.rooms.rows(tx, self.old.num, banned.into_iter().map(|member| member.event)).await?;
         for (_, row) in rows {
