@@ -5,3 +5,4 @@ mod coverage;
 mod edge;
 mod media;
 mod operation;
+mod rooms;
