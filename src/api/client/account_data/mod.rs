@@ -9,7 +9,7 @@ mod set_room;
 mod set_tag;
 
 use http::StatusCode;
-use ruma::api::error::ErrorCode;
+use ruma::api::{client::tag::create_tag, error::ErrorCode};
 
 use crate::{MatrixError, Routes};
 
@@ -21,7 +21,7 @@ pub fn routes(routes: Routes) -> Routes {
         .add(get_room::get_room)
         .add(set_room::set_room)
         .add(list_tags::list_tags)
-        .add(set_tag::set_tag)
+        .add_as::<create_tag::v3::Request, _, _>(set_tag::set_tag)
         .add(delete_tag::delete_tag)
 }
 

@@ -1,17 +1,19 @@
 use account::AccountData;
 use axum::extract::State;
-use ruma::api::client::tag::create_tag::v3::{Request, Response};
+use ruma::{OwnedRoomId, OwnedUserId, api::client::tag::create_tag::v3::Response, events::tag::TagInfo};
 use serde_json::Map;
 
-use crate::{Authed, MatrixError, Reply, client::own::own};
+use crate::{Caller, JsonBody, MatrixError, PathArgs, Reply, client::own::own};
 
 /// `PUT /_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}`
 pub async fn set_tag(
     State(data): State<AccountData>,
-    Authed { user, req, .. }: Authed<Request>,
+    caller: Caller,
+    PathArgs((user, room, tag)): PathArgs<(OwnedUserId, OwnedRoomId, String)>,
+    JsonBody(TagInfo { order, .. }): JsonBody<TagInfo>,
 ) -> Result<Reply<Response>, MatrixError> {
-    own(&user, &req.user_id)?;
-    let info = Map::from_iter(req.tag_info.order.map(|order| ("order".to_owned(), order.into())));
-    data.set_tag(&user, &req.room_id, &req.tag, &info).await?;
+    own(&caller.user, &user)?;
+    let info = Map::from_iter(order.map(|order| ("order".to_owned(), order.into())));
+    data.set_tag(&user, &room, &tag, &info).await?;
     Ok(Reply(Response::new()))
 }

@@ -12,5 +12,5 @@ pub fn routes(routes: Routes) -> Routes {
 }
 
 fn absent() -> MatrixError {
-    MatrixError::not_found("this server has no such document: see [http.well_known] in its configuration")
+    MatrixError::not_found("this server has no such document: see [well_known] in its configuration")
 }
