@@ -3,16 +3,13 @@ use flows::Flows;
 use http::StatusCode;
 use ruma::{
     OwnedRoomId, OwnedUserId,
-    api::{
-        client::membership::invite_user::v3::{Request, Response},
-        error::ErrorCode,
-    },
+    api::{client::membership::invite_user::v3::Response, error::ErrorCode},
 };
 use serde_json::{Map, Value};
 
 use super::limit_room;
 use crate::{
-    Caller, Class, JsonBody, MatrixError, PathArgs, RateLimits, Reply, Routes, client::own::not_suspended, limits::Key,
+    Caller, Class, JsonBody, MatrixError, PathArgs, RateLimits, Reply, client::own::not_suspended, limits::Key,
 };
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/invite`
@@ -32,11 +29,6 @@ pub async fn invite(
     let reason = body.get("reason").and_then(Value::as_str).map(str::to_owned);
     flows.invite(&user, &room, &target, reason).await?;
     Ok(Reply(Response::new()))
-}
-
-/// Adds the endpoint under the paths that ruma knows for it.
-pub fn add(routes: Routes) -> Routes {
-    routes.add_as::<Request, _, _>(invite)
 }
 
 fn target(body: &Map<String, Value>) -> Result<OwnedUserId, MatrixError> {

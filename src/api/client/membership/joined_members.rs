@@ -19,11 +19,11 @@ pub async fn joined_members(
         return Err(RoomError::NotJoined.into());
     }
     let members = rooms.joined_profiles(&view, room).await?;
-    let joined: Map<_, _> = members.into_iter().map(|(user, profile)| (user.to_string(), shown(profile))).collect();
+    let joined: Map<_, _> = members.into_iter().map(|(user, profile)| (user.to_string(), shown(&profile))).collect();
     Ok(JsonReply(json!({ "joined": joined })))
 }
 
 /// Name and picture as this endpoint names them; members without are named too.
-fn shown(profile: MemberProfile) -> Value {
+fn shown(profile: &MemberProfile) -> Value {
     json!({ "display_name": profile.displayname, "avatar_url": profile.avatar_url })
 }

@@ -12,18 +12,22 @@ mod knock;
 mod leave;
 mod unban;
 
-use ruma::RoomId;
+use ruma::{
+    RoomId,
+    api::client::membership::{forget_room, invite_user},
+};
 
 use crate::{Class, MatrixError, RateLimits, Routes, limits::Key};
 
 /// The endpoints of this module.
 pub fn routes(routes: Routes) -> Routes {
-    invite::add(routes)
+    routes
+        .add_as::<invite_user::v3::Request, _, _>(invite::invite)
         .add_limited(Class::Join, join::join)
         .add_limited(Class::Join, join_by_id::join_by_id)
         .add_limited(Class::Join, knock::knock)
         .add(leave::leave)
-        .add(forget::forget)
+        .add_as::<forget_room::v3::Request, _, _>(forget::forget)
         .add(kick::kick)
         .add(ban::ban)
         .add(unban::unban)
