@@ -28,6 +28,7 @@ class Person:
         self.nio = AsyncClient(server.url, name, config=CONFIG)
         self.seen = []
         self.presence = {}
+        self.left = set()
         self.nio.add_event_callback(lambda room, event: self.seen.append(event), nio.Event)
         self.nio.add_presence_callback(lambda event: self.presence.update({event.user_id: event}), nio.PresenceEvent)
 
@@ -36,7 +37,9 @@ class Person:
         return self.nio.user_id
 
     async def sync(self, **options):
-        return good(await self.nio.sync(timeout=options.pop("timeout", 0), **options))
+        answer = good(await self.nio.sync(timeout=options.pop("timeout", 0), **options))
+        self.left |= answer.rooms.leave.keys()
+        return answer
 
     async def until(self, what, condition):
         """Syncs by long polling until `condition` holds."""
@@ -263,11 +266,11 @@ class Conversation:
     async def bob_logs_in_elsewhere_and_finds_everything(self):
         self.phone = Person(self.server, self.bob.id)
         good(await self.phone.nio.login(PASSWORD, device_name="phone"))
-        await self.phone.sync(full_state=True)
+        answer = await self.phone.sync(full_state=True)
         room = self.phone.nio.rooms[self.room]
         assert (room.name, set(room.users)) == ("Kitchen", {self.alice.id, self.bob.id}), (room.name, room.users)
         assert room.user_name(self.alice.id) == "Alice", room.user_name(self.alice.id)
-        events, page = [], room.prev_batch
+        events, page = [], answer.rooms.join[self.room].timeline.prev_batch
         while page:
             answer = good(await self.phone.nio.room_messages(self.room, page, limit=10))
             events += answer.chunk
@@ -286,7 +289,7 @@ class Conversation:
     async def bob_leaves(self):
         good(await self.bob.nio.room_leave(self.room))
         await self.alice.until("that bob left", lambda: self.bob.id not in self.members(self.alice))
-        await self.bob.until("that he left", lambda: self.room not in self.bob.nio.rooms)
+        await self.bob.until("that he left", lambda: self.room in self.bob.left)
         assert good(await self.bob.nio.joined_rooms()).rooms == []
         answer = await self.bob.nio.room_send(self.room, "m.room.message", {"msgtype": "m.text", "body": "psst"})
         assert answer.status_code == "M_FORBIDDEN", answer
