@@ -140,6 +140,7 @@ async fn decode<R: IncomingRequest>(parts: &mut Parts, body: Body, state: &AppSt
     if std::str::from_utf8(&body).is_err() {
         return Err(MatrixError::not_json("the body is not UTF-8"));
     }
+    an_object(&body)?;
     // Some clients leave out a body of which every part is optional.
     let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
     let mut request = http::Request::new(body);
@@ -157,6 +158,17 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, MatrixError>
             Err(MatrixError::too_large(format!("the body is larger than {limit} bytes")))
         }
         Err(_) => Err(MatrixError::not_json("the body ended early")),
+    }
+}
+
+/// Refuses bodies that are not an object, as arrays, which would do for a struct otherwise.
+fn an_object(body: &[u8]) -> Result<(), MatrixError> {
+    match body.trim_ascii_start().first() {
+        None | Some(b'{') => Ok(()),
+        Some(_) => match serde_json::from_slice::<serde::de::IgnoredAny>(body) {
+            Ok(_) => Err(MatrixError::bad_json("the body must be a JSON object")),
+            Err(error) => Err(MatrixError::not_json(error.to_string())),
+        },
     }
 }
 

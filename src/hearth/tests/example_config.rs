@@ -23,11 +23,23 @@ fn structs() -> Structs {
                 let Item::Struct(item) = item else { continue };
                 let Fields::Named(fields) = &item.fields else { continue };
                 let prefix = if name == "hearth" { String::new() } else { format!("{name}::") };
-                structs.insert(format!("{prefix}{}", item.ident), fields.named.iter().map(describe).collect());
+                structs.insert(
+                    format!("{prefix}{}", item.ident),
+                    fields.named.iter().filter(|field| !is_skipped(field)).map(describe).collect(),
+                );
             }
         }
     }
     structs
+}
+
+/// Whether the field cannot be set, because another section has it.
+fn is_skipped(field: &Field) -> bool {
+    let skip = |attribute: &Attribute| match &attribute.meta {
+        Meta::List(list) => list.path.is_ident("serde") && list.tokens.to_string() == "skip",
+        _ => false,
+    };
+    field.attrs.iter().any(skip)
 }
 
 fn describe(field: &Field) -> (String, String, Vec<String>) {
@@ -56,7 +68,8 @@ fn comment(out: &mut String, lines: &[String]) {
 /// The value that an absent key has, commented out; a key that has no default gets an example of its type.
 fn key(out: &mut String, (name, ty, docs): &(String, String, Vec<String>), default: Option<&toml::Value>) {
     comment(out, docs);
-    let example = || if ty.contains("String") || ty.contains("PathBuf") { "\"\"".to_owned() } else { "0".to_owned() };
+    let is_number = ["u32", "u64", "usize", "f64"].iter().any(|number| ty.contains(number));
+    let example = || if is_number { "0".to_owned() } else { "\"\"".to_owned() };
     let value = default.map_or_else(example, ToString::to_string);
     writeln!(out, "#{name} = {value}\n").unwrap();
 }

@@ -14,11 +14,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ("room", &["kv", "base", "event", "account"]),
     ("e2ee", &["kv", "base", "account"]),
     ("ephemeral", &["kv", "base", "room"]),
-    ("push", &["kv", "base", "room", "account", "ephemeral", "outbound"]),
+    ("push", &["kv", "base", "event", "room", "account", "ephemeral", "outbound"]),
     ("appservice", &["kv", "base", "room", "account", "ephemeral", "e2ee", "outbound"]),
     ("federation", &["kv", "base", "event", "room", "account", "e2ee", "ephemeral", "outbound"]),
     ("search", &["kv", "base", "room"]),
-    ("sync", &["kv", "base", "room", "account", "e2ee", "ephemeral", "push"]),
+    ("sync", &["kv", "base", "event", "room", "account", "e2ee", "ephemeral", "push"]),
     ("flows", &["kv", "base", "event", "outbound", DOMAINS]),
     ("admin", &["kv", "base", "flows", DOMAINS]),
     // Never kv, nor an engine.
