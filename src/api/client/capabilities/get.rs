@@ -15,7 +15,7 @@ pub async fn get(
     let versions: Map<_, _> =
         event::version::SUPPORTED.iter().map(|version| (version.to_string(), "stable".into())).collect();
     let profile = json!({ "enabled": !account.suspended });
-    let mut capabilities = json!({
+    let capabilities = json!({
         "m.change_password": { "enabled": true },
         "m.room_versions": { "default": rooms.default_version(), "available": versions },
         "m.set_displayname": profile,
@@ -23,9 +23,7 @@ pub async fn get(
         "m.profile_fields": profile,
         "m.3pid_changes": { "enabled": false },
         "m.get_login_token": { "enabled": true },
+        "m.account_moderation": { "suspend": account.admin, "lock": account.admin },
     });
-    if account.admin {
-        capabilities["m.account_moderation"] = json!({ "suspend": true, "lock": true });
-    }
     Ok(JsonReply(json!({ "capabilities": capabilities })))
 }
