@@ -13,7 +13,7 @@ use media::Media;
 use push::{Counts, CountsProjection, Rules};
 use room::{Projection, Rooms};
 use ruma::ServerName;
-use sync::Sync;
+use sync::{Sources, Sync};
 
 use crate::{
     Config, Error,
@@ -103,22 +103,30 @@ impl Wired {
             Accounts::open(db.clone(), clock.clone(), server.clone(), config.accounts(), device_projections()).await?;
         let media = media(&db, &clock, config, &config.data_dir.join("media"))?;
         let shares = Shares::of(&config.memory);
-        let rooms =
-            Rooms::new(db.clone(), clock.clone(), signer, config.rooms.clone(), shares.rooms, event_projections(&server));
+        let rooms = Rooms::new(
+            db.clone(),
+            clock.clone(),
+            signer,
+            config.rooms.clone(),
+            shares.rooms,
+            event_projections(&server),
+        );
         let account_data = AccountData::new(db.clone());
         let typing = Typing::new(db.clone(), clock.clone());
         let receipts = Receipts::new(db.clone(), rooms.clone(), clock.clone());
         let presence = Presence::new(db.clone(), clock.clone(), config.presence.enabled);
-        let sync = Sync::new(
-            rooms.clone(),
-            account_data.clone(),
-            receipts.clone(),
-            typing.clone(),
-            presence.clone(),
-            &epoch,
-        );
         let profiles = Profiles::new(db.clone());
         let push_rules = Rules::new(db.clone(), rooms.clone());
+        let counts = Counts::new(rooms.clone(), receipts.clone());
+        let sources = Sources {
+            rooms: rooms.clone(),
+            account_data: account_data.clone(),
+            receipts: receipts.clone(),
+            typing: typing.clone(),
+            presence: presence.clone(),
+            counts: counts.clone(),
+            push_rules: push_rules.clone(),
+        };
         let flows = Flows {
             accounts: accounts.clone(),
             profiles: profiles.clone(),
@@ -133,9 +141,9 @@ impl Wired {
             typing,
             receipts,
             presence,
-            sync,
+            sync: Sync::new(sources, &epoch),
             push_rules,
-            counts: Counts::new(rooms.clone(), receipts.clone()),
+            counts,
             uia: Uia::new(accounts.clone()),
             profiles,
             account_data,

@@ -52,16 +52,19 @@ pub trait Read: Send + Sync {
     }
 
     /// The rows under `keys`, in their order, without the transaction depending on them.
-    fn get_many<K, V: Value + Send>(
-        &self,
-        table: &Table<K, V>,
+    ///
+    /// Boxed, so that the future's type does not name the iterator: the compiler could not see then that it may
+    /// move between threads.
+    fn get_many<'a, K, V: Value + Send>(
+        &'a self,
+        table: &'a Table<K, V>,
         keys: impl IntoIterator<Item = impl Encode<K>>,
-    ) -> impl Future<Output = Result<Vec<Option<V>>>> + Send {
+    ) -> BoxFuture<'a, Result<Vec<Option<V>>>> {
         let rows = self.raw_multi_get(keys.into_iter().map(|key| table.key(&key)).collect());
-        async move {
+        Box::pin(async move {
             let rows = rows.await?;
             rows.iter().map(|row| row.as_ref().map(|bytes| table.decode_value(bytes)).transpose()).collect()
-        }
+        })
     }
 
     /// The rows of `range` in order, fetched by pages; a transaction does not depend on them.

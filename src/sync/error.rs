@@ -13,6 +13,9 @@ pub enum SyncError {
     /// Typing, receipts or presence could not be read.
     #[error(transparent)]
     Ephemeral(#[from] ephemeral::EphemeralError),
+    /// Push rules or counts could not be read.
+    #[error(transparent)]
+    Push(#[from] push::PushError),
     /// Storage.
     #[error(transparent)]
     Store(#[from] kv::Error),

@@ -69,8 +69,7 @@ impl ChangeIndex {
     /// An index of what `writer` publishes after `now`.
     pub fn new(writer: WriterId, now: &Positions) -> Self {
         let floor = now.of(writer);
-        let state =
-            State { rooms: Latest::new(floor), users: Latest::new(floor), presence: Latest::new(floor) };
+        let state = State { rooms: Latest::new(floor), users: Latest::new(floor), presence: Latest::new(floor) };
         Self { writer, state: RwLock::new(state) }
     }
 
@@ -95,7 +94,13 @@ impl ChangeIndex {
 
     /// Whether nothing changed for a user who is in `rooms`; costs the smaller of their number and that of the
     /// rooms that changed.
-    pub fn is_quiet(&self, user: &UserId, rooms: &HashSet<RoomNum>, since: &Positions, upto: &Positions) -> Option<bool> {
+    pub fn is_quiet(
+        &self,
+        user: &UserId,
+        rooms: &HashSet<RoomNum>,
+        since: &Positions,
+        upto: &Positions,
+    ) -> Option<bool> {
         let after = self.reach(since, upto)?;
         let state = self.state.read();
         if after < state.rooms.floor || after < state.users.floor {

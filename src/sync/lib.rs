@@ -22,8 +22,8 @@ mod token;
 mod wants;
 
 pub use error::SyncError;
-pub use response::{Response, RoomPart, Summary, Unread};
-pub use sync::{Request, Sync};
+pub use response::{Response, RoomPart, Summary};
+pub use sync::{Request, Sources, Sync};
 pub use token::SyncToken;
 pub use wants::Wants;
 

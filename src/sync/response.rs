@@ -1,15 +1,8 @@
 //! The parts of a `/sync` response and how they are written.
 
-use crate::json::{self, Object};
+use push::Unread;
 
-/// Unread counts of a room or a thread.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Unread {
-    /// Events that notify.
-    pub notifications: u64,
-    /// Events that highlight.
-    pub highlights: u64,
-}
+use crate::json::{self, Object};
 
 /// Who a room consists of, for rooms without a name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,7 +51,6 @@ impl RoomPart {
             && self.ephemeral.is_empty()
             && self.account_data.is_empty()
             && self.summary.is_none()
-            && self.unread.is_none()
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -78,13 +70,13 @@ impl RoomPart {
         if let Some(summary) = &self.summary {
             summary.write(room.key("summary"));
         }
-        if let Some(unread) = &self.unread {
-            unread.write(room.key("unread_notifications"));
+        if let Some(unread) = self.unread {
+            write_unread(unread, room.key("unread_notifications"));
         }
         if !self.unread_threads.is_empty() {
             let mut threads = Object::open(room.key("unread_thread_notifications"));
             for (root, unread) in &self.unread_threads {
-                unread.write(threads.key(root));
+                write_unread(*unread, threads.key(root));
             }
             threads.close();
         }
@@ -92,12 +84,10 @@ impl RoomPart {
     }
 }
 
-impl Unread {
-    fn write(&self, out: &mut Vec<u8>) {
-        let mut object = Object::open(out);
-        object.number("notification_count", self.notifications).number("highlight_count", self.highlights);
-        object.close();
-    }
+fn write_unread(unread: Unread, out: &mut Vec<u8>) {
+    let mut object = Object::open(out);
+    object.number("notification_count", unread.notifications).number("highlight_count", unread.highlights);
+    object.close();
 }
 
 impl Summary {
@@ -173,7 +163,8 @@ impl Response {
             parts.iter().for_each(|(id, part)| part.write(object.key(id)));
             object.close();
         }
-        for (section, state, parts) in [("invite", "invite_state", &self.invite), ("knock", "knock_state", &self.knock)] {
+        for (section, state, parts) in [("invite", "invite_state", &self.invite), ("knock", "knock_state", &self.knock)]
+        {
             let mut object = Object::open(rooms.key(section));
             for (id, events) in parts {
                 let mut room = Object::open(object.key(id));

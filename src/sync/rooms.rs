@@ -3,8 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use kv::{Read, Stamped, View};
-use room::{EventNum, EventRow, Membership, Place, RoomNum, Rooms, TimelineToken, Tip, UserRoom, Viewer, tables::USER_CHANGES};
-use ruma::OwnedUserId;
+use push::Reader;
+use room::{
+    EventNum, EventRow, Membership, Place, RoomNum, Rooms, TimelineToken, Tip, UserRoom, Viewer, tables::USER_CHANGES,
+};
 
 use crate::{
     Request, Response, Result, RoomPart, Sync, Wants,
@@ -24,7 +26,7 @@ pub struct Context<'a> {
     view: &'a View,
     request: &'a Request,
     span: Span<'a>,
-    ignored: HashSet<OwnedUserId>,
+    reader: Reader,
     room_data: HashMap<RoomNum, RoomData>,
     global_data: Vec<Vec<u8>>,
     now: u64,
@@ -41,13 +43,13 @@ impl<'a> Context<'a> {
     pub async fn new(sync: &'a Sync, view: &'a View, request: &'a Request, span: Span<'a>) -> Result<Self> {
         let changed = sync.user_changed(&request.user, span);
         let data = account_data::read(sync, view, request, span, changed).await?;
-        let ignored = account_data::ignored(view, &request.user).await?;
+        let reader = Reader::of(view, &request.user).await?;
         Ok(Self {
             sync,
             view,
             request,
             span,
-            ignored,
+            reader,
             room_data: data.rooms,
             global_data: data.global,
             now: sync.rooms.clock().now(),
@@ -55,9 +57,8 @@ impl<'a> Context<'a> {
     }
 
     /// Global account data.
-    pub async fn account_data(&self, response: &mut Response) -> Result<()> {
+    pub fn account_data(&self, response: &mut Response) {
         response.account_data.clone_from(&self.global_data);
-        Ok(())
     }
 
     /// All rooms with news.
@@ -105,6 +106,7 @@ impl<'a> Context<'a> {
         rooms.extend(self.room_data.keys());
         if self.sync.user_changed(user, self.span) {
             for (from, to) in self.span.stamps() {
+                rooms.extend(self.sync.receipts.own_rooms(self.view, user, from, to).await?);
                 let range = USER_CHANGES.between(&(user, from), &(user, to));
                 rooms.extend(self.view.scan(&USER_CHANGES, range).collect().await?.into_iter().map(|(_, room)| room));
             }
@@ -158,7 +160,19 @@ impl<'a> Context<'a> {
         self.fill(room, &tip, timeline, known, &mut part).await?;
         part.ephemeral = self.ephemeral(room, newly).await?;
         part.account_data = self.data_of(room, newly).await?;
+        if !part.is_empty() {
+            self.count(room, &mut part).await?;
+        }
         Ok(part)
+    }
+
+    /// Unread counts; threads by themselves if the client wants that.
+    async fn count(&self, room: RoomNum, part: &mut RoomPart) -> Result<()> {
+        let by_thread = self.wants().thread_counts;
+        let counts = self.sync.counts.of(self.view, &self.reader, room, by_thread).await?;
+        part.unread = Some(if by_thread { counts.main } else { counts.total });
+        part.unread_threads = counts.threads.into_iter().map(|(root, unread)| (root.to_string(), unread)).collect();
+        Ok(())
     }
 
     /// Typing and receipts; all of them in a room that is new to the client.
@@ -167,10 +181,11 @@ impl<'a> Context<'a> {
         let (sync, user) = (self.sync, &self.request.user);
         let mut events = Vec::new();
         if self.wants().ephemeral.admits_type("m.typing") {
-            events.extend(ephemeral::typing(&sync.typing, room, span, &self.ignored));
+            events.extend(ephemeral::typing(&sync.typing, room, span, &self.reader.ignored));
         }
         if self.wants().ephemeral.admits_type("m.receipt") {
-            events.extend(ephemeral::receipts(&sync.receipts, self.view, room, span, user, &self.ignored).await?);
+            events
+                .extend(ephemeral::receipts(&sync.receipts, self.view, room, span, user, &self.reader.ignored).await?);
         }
         Ok(events)
     }
@@ -221,7 +236,9 @@ impl<'a> Context<'a> {
         let rooms = self.rooms_handle();
         let limit = self.wants().limit();
         let mut timeline = match self.span.since {
-            None => timeline::latest(rooms, self.view, candidate.room, place.next(), limit, |row| self.keeps(row)).await?,
+            None => {
+                timeline::latest(rooms, self.view, candidate.room, place.next(), limit, |row| self.keeps(row)).await?
+            }
             Some(_) => {
                 timeline::news(rooms, self.view, candidate.room, self.span, limit, |row| self.keeps(row)).await?
             }
@@ -251,7 +268,7 @@ impl<'a> Context<'a> {
             user: &self.request.user,
             device: self.request.device.as_deref(),
             now: self.now,
-            ignored: &self.ignored,
+            ignored: &self.reader.ignored,
         }
     }
 

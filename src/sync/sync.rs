@@ -2,7 +2,9 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use account::AccountData;
 use ephemeral::{Presence, PresenceState, Receipts, Typing};
+use futures::future::{BoxFuture, FutureExt};
 use kv::{Announcement, Db, Observer, Positions, View};
+use push::{Counts, Rules};
 use room::{Membership, Rooms};
 use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 use tokio::time::Instant;
@@ -40,6 +42,25 @@ pub struct Request {
     pub presence: PresenceState,
 }
 
+/// What [`Sync`] draws from.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    /// Rooms.
+    pub rooms: Rooms,
+    /// Account data.
+    pub account_data: AccountData,
+    /// Who has read how far.
+    pub receipts: Receipts,
+    /// Who is typing.
+    pub typing: Typing,
+    /// Who is there.
+    pub presence: Presence,
+    /// Unread counts.
+    pub counts: Counts,
+    /// Push rules.
+    pub push_rules: Rules,
+}
+
 /// Answers `/sync`. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Sync {
@@ -49,6 +70,8 @@ pub struct Sync {
     pub(crate) receipts: Receipts,
     pub(crate) typing: Typing,
     pub(crate) presence: Presence,
+    pub(crate) counts: Counts,
+    pub(crate) push_rules: Rules,
     pub(crate) index: Arc<ChangeIndex>,
     pub(crate) online: Arc<Online>,
     epoch: Arc<str>,
@@ -73,19 +96,14 @@ impl Observer for Feed {
 
 impl Sync {
     /// Sync over these domains; `epoch` is that of the database. Observes the database from now on.
-    pub fn new(
-        rooms: Rooms,
-        account_data: AccountData,
-        receipts: Receipts,
-        typing: Typing,
-        presence: Presence,
-        epoch: &str,
-    ) -> Self {
-        let db = rooms.db().clone();
+    pub fn new(sources: Sources, epoch: &str) -> Self {
+        let db = sources.rooms.db().clone();
         let index = Arc::new(ChangeIndex::new(db.writer(), &db.positions()));
         let online = Arc::<Online>::default();
         db.observe(Arc::new(Feed { index: index.clone(), online: online.clone() }));
-        Self { db, rooms, account_data, receipts, typing, presence, index, online, epoch: epoch.into() }
+        let Sources { rooms, account_data, receipts, typing, presence, counts, push_rules } = sources;
+        let epoch = epoch.into();
+        Self { db, rooms, account_data, receipts, typing, presence, counts, push_rules, index, online, epoch }
     }
 
     /// Waits for news after the request's token and answers with the JSON body.
@@ -132,31 +150,38 @@ impl Sync {
         }
         let expected = self.online.expect(user);
         let rooms = self.rooms.user_rooms(&self.db.view(), user).await?;
-        let joined: HashSet<_> =
-            rooms.into_iter().filter(|(_, row)| row.value.membership == Membership::Join).map(|(room, _)| room).collect();
+        let joined: HashSet<_> = rooms
+            .into_iter()
+            .filter(|(_, row)| row.value.membership == Membership::Join)
+            .map(|(room, _)| room)
+            .collect();
         Ok(self.online.settle(user, &expected, joined))
     }
 
-    async fn respond(
-        &self,
-        view: &View,
-        request: &Request,
-        since: Option<&Positions>,
-        watcher: &Watcher,
-    ) -> Result<Response> {
-        let span = Span { since, upto: view.positions() };
-        let mut response = Response::default();
-        if let Some(since) = since
-            && !request.full_state
-            && self.index.is_quiet(&request.user, watcher.rooms(), since, span.upto) == Some(true)
-        {
-            return Ok(response);
+    /// Boxed, so that the compiler checks here that it may move between threads.
+    fn respond<'a>(
+        &'a self,
+        view: &'a View,
+        request: &'a Request,
+        since: Option<&'a Positions>,
+        watcher: &'a Watcher,
+    ) -> BoxFuture<'a, Result<Response>> {
+        async move {
+            let span = Span { since, upto: view.positions() };
+            let mut response = Response::default();
+            if let Some(since) = since
+                && !request.full_state
+                && self.index.is_quiet(&request.user, watcher.rooms(), since, span.upto) == Some(true)
+            {
+                return Ok(response);
+            }
+            let context = Context::new(self, view, request, span).await?;
+            context.rooms(watcher.rooms(), &mut response).await?;
+            context.account_data(&mut response);
+            response.presence = presence::read(self, view, request, span).await?;
+            Ok(response)
         }
-        let context = Context::new(self, view, request, span).await?;
-        context.rooms(watcher.rooms(), &mut response).await?;
-        context.account_data(&mut response).await?;
-        response.presence = presence::read(self, view, request, span).await?;
-        Ok(response)
+        .boxed()
     }
 }
 

@@ -9,6 +9,7 @@ impl From<SyncError> for MatrixError {
             SyncError::Room(error) => error.into(),
             SyncError::Account(error) => error.into(),
             SyncError::Ephemeral(error) => error.into(),
+            SyncError::Push(error) => error.into(),
             SyncError::Store(_) => Self::internal(&error),
         }
     }

@@ -1,13 +1,15 @@
 //! Global and room account data.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use kv::View;
 use room::{RoomNum, filter::EventFilter};
-use ruma::{OwnedRoomId, OwnedUserId, RoomId, UserId};
-use serde::Deserialize;
+use ruma::{OwnedRoomId, RoomId, UserId};
 
 use crate::{Request, Result, Sync, json::Object, span::Span};
+
+/// Everybody has push rules; they are stored once they differ from the defaults.
+const PUSH_RULES: &str = "m.push_rules";
 
 /// Account data of one room.
 #[derive(Debug, Default)]
@@ -25,12 +27,6 @@ pub struct Data {
     pub rooms: HashMap<RoomNum, RoomData>,
 }
 
-#[derive(Deserialize)]
-struct IgnoredUsers {
-    #[serde(default)]
-    ignored_users: HashMap<OwnedUserId, serde::de::IgnoredAny>,
-}
-
 /// The account data that changed in `span`; everything without a token.
 pub async fn read(sync: &Sync, view: &View, request: &Request, span: Span<'_>, changed: bool) -> Result<Data> {
     let (user, wants) = (&request.user, &request.wants);
@@ -40,6 +36,10 @@ pub async fn read(sync: &Sync, view: &View, request: &Request, span: Span<'_>, c
         Some(since) if changed => sync.account_data.changes(view, user, since, span.upto).await?,
         Some(_) => return Ok(data),
     };
+    let has_rules = rows.iter().any(|row| row.room.is_none() && row.kind == PUSH_RULES);
+    if span.since.is_none() && !has_rules && wants.global_data.admits_type(PUSH_RULES) {
+        data.global.push(sync.push_rules.event(view, user).await?.into_bytes());
+    }
     for row in rows {
         let event = event(&row.kind, &row.content);
         match row.room {
@@ -66,13 +66,6 @@ pub async fn of_room(
 ) -> Result<Vec<Vec<u8>>> {
     let rows = sync.account_data.within(view, user, Some(room)).await?;
     Ok(rows.iter().filter(|row| wanted.admits_type(&row.kind)).map(|row| event(&row.kind, &row.content)).collect())
-}
-
-/// The users whose messages this user does not want to see.
-pub async fn ignored(view: &View, user: &UserId) -> Result<HashSet<OwnedUserId>> {
-    let content = account::AccountData::get_in(view, user, None, "m.ignored_user_list").await?;
-    let list = content.and_then(|json| serde_json::from_str::<IgnoredUsers>(&json).ok());
-    Ok(list.map(|list| list.ignored_users.into_keys().collect()).unwrap_or_default())
 }
 
 async fn number(sync: &Sync, view: &View, room: &OwnedRoomId) -> Result<Option<RoomNum>> {
