@@ -42,7 +42,6 @@ class Server:
 server_name = "bench.example"
 data_dir = "{self.directory / 'data'}"
 durability = "{durability}"
-log = {{ filter = "warn" }}
 # Accounts are made by the thousand; what a password costs is not measured.
 passwords = {{ memory_kib = 8, iterations = 1 }}
 registration = {{ mode = "open" }}
