@@ -57,6 +57,7 @@ impl Routes {
 
     /// Adds an endpoint under all paths that ruma knows for it.
     #[must_use]
+    #[expect(clippy::should_implement_trait, reason = "nobody adds routes with a plus sign")]
     pub fn add<H, T>(self, handler: H) -> Self
     where
         H: Handler<T, AppState> + Sync,

@@ -1,7 +1,7 @@
 use account::{AccountError, Challenge, ProfileError, Refusal, UiaError};
 use http::StatusCode;
 use ruma::api::error::ErrorCode;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::MatrixError;
 
@@ -56,15 +56,18 @@ impl From<UiaError> for MatrixError {
 /// Client-server API, "User-Interactive API in the REST API".
 fn body(challenge: &Challenge) -> Value {
     let flows: Vec<_> = challenge.flows.iter().map(|flow| json!({ "stages": flow.0 })).collect();
-    let mut body = json!({ "flows": flows, "params": {}, "session": challenge.session });
+    let mut body = Map::new();
+    body.insert("flows".to_owned(), flows.into());
+    body.insert("params".to_owned(), json!({}));
+    body.insert("session".to_owned(), challenge.session.clone().into());
     if !challenge.completed.is_empty() {
-        body["completed"] = challenge.completed.clone().into();
+        body.insert("completed".to_owned(), challenge.completed.clone().into());
     }
     if let Some(refusal) = challenge.refusal {
-        body["errcode"] = errcode(refusal).as_str().into();
-        body["error"] = refusal.to_string().into();
+        body.insert("errcode".to_owned(), errcode(refusal).as_str().into());
+        body.insert("error".to_owned(), refusal.to_string().into());
     }
-    body
+    body.into()
 }
 
 fn errcode(refusal: Refusal) -> ErrorCode {

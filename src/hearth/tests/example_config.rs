@@ -2,6 +2,17 @@
 //!
 //! After a change of one: `UPDATE=1 cargo test -p hearth --test example_config`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+
 use std::{collections::HashMap, fmt::Write, fs, path::Path};
 
 use hearth::Config;

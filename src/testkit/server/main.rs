@@ -1,8 +1,20 @@
 //! Tests of the whole server, one module per area.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+
 mod accounts;
 mod coverage;
 mod edge;
+mod history;
 mod media;
 mod operation;
 mod rooms;
