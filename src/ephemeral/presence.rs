@@ -16,7 +16,7 @@ const OFFLINE_AFTER: Millis = 30 * 1000;
 const ACTIVE_WITHIN: Millis = 60 * 1000;
 
 /// Whether somebody is there. Client-server API, "Presence".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub enum PresenceState {
     /// Not connected.
     #[default]
@@ -116,10 +116,14 @@ impl Presence {
             let entry = users.entry(user.to_owned()).or_default();
             entry.polls += 1;
             entry.synced_at = now;
-            let changed = entry.state == PresenceState::Offline;
+            // Of several devices that sync, the one that is most there counts.
+            let wanted = if entry.polls > 1 { state.max(entry.state) } else { state };
+            let changed = entry.state != wanted;
             if changed {
-                entry.state = state;
-                entry.active_at = now;
+                if entry.state == PresenceState::Offline {
+                    entry.active_at = now;
+                }
+                entry.state = wanted;
                 entry.changed = None;
             }
             changed

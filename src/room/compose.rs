@@ -9,6 +9,8 @@ use ruma::{
     events::{StateEventType, TimelineEventType},
 };
 
+use serde_json::{Value, value::RawValue};
+
 use crate::{
     Result, RoomError, RoomInfo, Rooms, Tip,
     lookup::rules,
@@ -86,6 +88,9 @@ impl Rooms {
                 return Ok::<_, RoomError>((id, None));
             }
             let mut tip = self.tip(&tx, room).await?;
+            if let Some(id) = self.stands_already(&tx, room, &tip, out).await? {
+                return Ok((id, None));
+            }
             let pdu = self.compose(&mut tx, room, &mut tip, out, moment).await?;
             Ok((pdu.event_id.clone(), Some(tx.submit().await?)))
         })
@@ -95,6 +100,16 @@ impl Rooms {
             pending.durable().await?;
         }
         Ok(event_id)
+    }
+
+    /// The current state event, if it says what `out` says and has the same sender: setting it again changes nothing.
+    async fn stands_already(&self, tx: &Tx, room: RoomNum, tip: &Tip, out: &Outgoing) -> Result<Option<OwnedEventId>> {
+        let Some(state_key) = &out.draft.state_key else { return Ok(None) };
+        let kind = out.draft.kind.to_string();
+        let Some(current) = self.state_event(tx, room, tip.state, &kind, state_key).await? else { return Ok(None) };
+        let json = |raw: &RawValue| serde_json::from_str::<Value>(raw.get()).ok();
+        let same = current.sender == out.sender && json(&current.content) == json(&out.draft.content);
+        Ok(same.then(|| current.event_id.clone()))
     }
 
     /// Builds and authorizes one local event on `tip` and appends it within `tx`.

@@ -3,7 +3,7 @@
 //! **Owns** sync tokens, the index of recent changes, who is online and waits, and the making of responses.
 //! **Must not know** HTTP, how events are written, what makes an event notify.
 //! **Tables**: none.
-//! **Tasks**: none; it observes the engine ([`Sync::observer`]).
+//! **Tasks**: none; it observes the engine.
 //! **Invariants**
 //! - A request subscribes first, then reads positions; waiters are woken only after publication.
 //! - A response covers exactly the stream between two tokens; splitting the interval gives the same union.

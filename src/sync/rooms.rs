@@ -3,10 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use kv::{Read, Stamped, View};
+use parking_lot::Mutex;
 use push::Reader;
 use room::{
     EventNum, EventRow, Membership, Place, RoomNum, Rooms, TimelineToken, Tip, UserRoom, Viewer, tables::USER_CHANGES,
 };
+
+use ruma::OwnedUserId;
 
 use crate::{
     Request, Response, Result, RoomPart, Sync, Wants,
@@ -30,6 +33,8 @@ pub struct Context<'a> {
     room_data: HashMap<RoomNum, RoomData>,
     global_data: Vec<Vec<u8>>,
     now: u64,
+    /// Users with whom a room is shared only now: their presence is news.
+    newcomers: Mutex<HashSet<OwnedUserId>>,
 }
 
 /// A room that goes into the response.
@@ -53,6 +58,7 @@ impl<'a> Context<'a> {
             room_data: data.rooms,
             global_data: data.global,
             now: sync.rooms.clock().now(),
+            newcomers: Mutex::default(),
         })
     }
 
@@ -76,7 +82,11 @@ impl<'a> Context<'a> {
                         response.join.push((id, part));
                     }
                 }
-                Membership::Invite => response.invite.push((id, self.stripped(&candidate).await?)),
+                Membership::Invite => {
+                    if !self.is_from_ignored(&candidate).await? {
+                        response.invite.push((id, self.stripped(&candidate).await?));
+                    }
+                }
                 Membership::Knock => response.knock.push((id, self.stripped(&candidate).await?)),
                 Membership::Leave | Membership::Ban => {
                     if let Some(part) = self.left(&candidate).await? {
@@ -133,8 +143,9 @@ impl<'a> Context<'a> {
             Membership::Join => true,
             Membership::Invite | Membership::Knock => self.span.contains(row.at),
             Membership::Leave | Membership::Ban => {
+                // That a room was left is told even if it was forgotten meanwhile.
                 let news = self.span.since.is_some() && self.span.contains(row.at);
-                !row.value.forgotten && (news || self.wants().left_rooms)
+                news || (!row.value.forgotten && self.wants().left_rooms)
             }
         }
     }
@@ -151,6 +162,7 @@ impl<'a> Context<'a> {
             timeline::news(rooms, self.view, room, self.span, limit, |row| self.keeps(row)).await?
         };
         let tip = rooms.tip(self.view, room).await?;
+        self.meet(room, newly, &timeline).await?;
         let changed_members = full || timeline.rows.iter().any(|(_, row)| row.event.kind() == "m.room.member");
         let mut part = RoomPart { listed: newly, state_after: self.request.use_state_after, ..RoomPart::default() };
         if changed_members || timeline.limited {
@@ -164,6 +176,35 @@ impl<'a> Context<'a> {
             self.count(room, &mut part).await?;
         }
         Ok(part)
+    }
+
+    /// Notes whom the user shares a room with only now: those who joined, or all when the user did.
+    async fn meet(&self, room: RoomNum, newly: bool, timeline: &Timeline) -> Result<()> {
+        if self.span.since.is_none() {
+            return Ok(());
+        }
+        if newly {
+            for user in self.sync.presence.present() {
+                if self.rooms_handle().membership(self.view, &user, room).await? == Membership::Join {
+                    self.newcomers.lock().insert(user);
+                }
+            }
+            return Ok(());
+        }
+        for (_, row) in &timeline.rows {
+            let joined = row.event.kind() == "m.room.member" && row.event.content().contains("\"membership\":\"join\"");
+            if let Some(user) = row.event.state_key().filter(|_| joined)
+                && let Ok(user) = OwnedUserId::try_from(user)
+            {
+                self.newcomers.lock().insert(user);
+            }
+        }
+        Ok(())
+    }
+
+    /// Those whom the user shares a room with only now.
+    pub fn newcomers(self) -> HashSet<OwnedUserId> {
+        self.newcomers.into_inner()
     }
 
     /// Unread counts; threads by themselves if the client wants that.
@@ -251,6 +292,15 @@ impl<'a> Context<'a> {
         let known = self.span.since.and(timeline.known);
         self.fill(candidate.room, &tip, timeline, known, &mut part).await?;
         Ok(Some(part))
+    }
+
+    /// Whether an invite comes from somebody whom the user ignores.
+    async fn is_from_ignored(&self, candidate: &Candidate) -> Result<bool> {
+        if self.reader.ignored.is_empty() {
+            return Ok(false);
+        }
+        let row = self.rooms_handle().row(self.view, candidate.room, candidate.row.value.event).await?;
+        Ok(self.reader.ignored.iter().any(|user| user.as_str() == row.event.sender()))
     }
 
     async fn stripped(&self, candidate: &Candidate) -> Result<Vec<Vec<u8>>> {

@@ -178,7 +178,7 @@ impl Sync {
             let context = Context::new(self, view, request, span).await?;
             context.rooms(watcher.rooms(), &mut response).await?;
             context.account_data(&mut response);
-            response.presence = presence::read(self, view, request, span).await?;
+            response.presence = presence::read(self, view, request, span, &context.newcomers()).await?;
             Ok(response)
         }
         .boxed()

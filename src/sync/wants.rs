@@ -52,7 +52,7 @@ impl Wants {
 
     /// How many timeline events of a room.
     pub fn limit(&self) -> usize {
-        self.timeline.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT)
+        self.timeline.limit.unwrap_or(DEFAULT_LIMIT).min(MAX_LIMIT)
     }
 
     /// Whether anything of this room is wanted.

@@ -1,5 +1,7 @@
 //! The presence of those who share a room with the user.
 
+use std::collections::HashSet;
+
 use ephemeral::Status;
 use kv::View;
 use ruma::{OwnedUserId, UserId};
@@ -7,18 +9,28 @@ use serde_json::{Map, json};
 
 use crate::{Request, Result, Sync, span::Span};
 
-/// `m.presence` events of everybody whose presence changed in `span` and who shares a room with the user.
-pub async fn read(sync: &Sync, view: &View, request: &Request, span: Span<'_>) -> Result<Vec<Vec<u8>>> {
+/// `m.presence` events of everybody whose presence changed in `span` and who shares a room with the user, and of
+/// `newcomers`.
+pub async fn read(
+    sync: &Sync,
+    view: &View,
+    request: &Request,
+    span: Span<'_>,
+    newcomers: &HashSet<OwnedUserId>,
+) -> Result<Vec<Vec<u8>>> {
     if !request.wants.presence.admits_type("m.presence") {
         return Ok(Vec::new());
     }
-    let candidates = match span.since {
-        None => sync.presence.present(),
-        Some(since) => sync.index.presence(since),
+    let mut candidates: HashSet<_> = match span.since {
+        None => sync.presence.present().into_iter().collect(),
+        Some(since) => sync.index.presence(since).into_iter().collect(),
     };
+    candidates.extend(newcomers.iter().cloned());
     let mut events = Vec::new();
     for user in candidates {
-        let news = sync.presence.news(&user, |stamp| span.since.is_none() || span.contains(stamp));
+        let news = sync
+            .presence
+            .news(&user, |stamp| span.since.is_none() || newcomers.contains(&user) || span.contains(stamp));
         if let Some(status) = news
             && sees(sync, view, &request.user, &user).await?
         {

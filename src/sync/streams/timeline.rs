@@ -71,7 +71,8 @@ pub async fn news(
     }
     let limited = nums.len() > limit;
     let mut rows = rooms.rows(read, room, nums.into_iter().take(limit).rev()).await?;
-    let start = rows.first().and_then(|(_, row)| row.meta.place);
+    // With a limit of zero the client reads on from the end.
+    let start = rows.first().map_or(Some(Place::MAX), |(_, row)| row.meta.place);
     let known = match (limited, rows.first()) {
         (false, Some((_, row))) => Some(row.meta.before),
         _ => first_state(rooms, read, room, span).await?,
