@@ -18,6 +18,8 @@ mod rooms;
 mod span;
 mod streams;
 mod sync;
+#[cfg(test)]
+mod tests;
 mod token;
 mod wants;
 

@@ -18,7 +18,7 @@ pub enum Durability {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
-    /// Address and port, as "127.0.0.1:8008" or "[::]:8448". Port 0 takes a free one.
+    /// Address and port, as `127.0.0.1:8008` or `[::]:8448`. Port 0 takes a free one.
     pub bind: SocketAddr,
     /// PEM file with the certificate chain. Without it the listener speaks plain HTTP.
     #[serde(default)]
