@@ -1,0 +1,237 @@
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use account::AccountData;
+use base::Clock;
+use ephemeral::{Presence, PresenceState, ReceiptKind, Receipts, Thread, Typing};
+use event::{Draft, Signer};
+use kv::{Db, memory::Memory};
+use proptest::prelude::*;
+use push::{Counts, CountsProjection, Rules};
+use room::{CreateRoom, MemberAction, MemberChange, MemberProfile, Outgoing, Preset, Rooms};
+use ruma::{OwnedRoomId, OwnedUserId, UserId};
+use serde_json::{Map, Value, json, value::to_raw_value};
+
+use crate::{Request, Sources, Sync, Wants};
+
+/// A server without HTTP: rooms and sync on the in-memory engine.
+struct Rig {
+    sync: Sync,
+    rooms: Rooms,
+    receipts: Receipts,
+    typing: Typing,
+}
+
+fn user(name: &str) -> OwnedUserId {
+    UserId::parse(format!("@{name}:hearth.test")).unwrap()
+}
+
+impl Rig {
+    fn new() -> Self {
+        Self::with_epoch(Db::new(Memory::new()), "aaaa")
+    }
+
+    fn with_epoch(db: Db, epoch: &str) -> Self {
+        let clock = Clock::fixed(1_700_000_000_000);
+        let signer = Signer::new("hearth.test".try_into().unwrap(), "ed25519:1".try_into().unwrap(), &[7; 32]);
+        let projections: Vec<Box<dyn room::Projection>> = vec![Box::new(CountsProjection::new(signer.server_name()))];
+        let rooms =
+            Rooms::new(db.clone(), clock.clone(), Arc::new(signer), room::Config::default(), 1 << 20, projections);
+        let receipts = Receipts::new(db.clone(), rooms.clone(), clock.clone());
+        let typing = Typing::new(db.clone(), clock.clone());
+        let sources = Sources {
+            rooms: rooms.clone(),
+            account_data: AccountData::new(db.clone()),
+            receipts: receipts.clone(),
+            typing: typing.clone(),
+            presence: Presence::new(db.clone(), clock, false),
+            counts: Counts::new(rooms.clone(), receipts.clone()),
+            push_rules: Rules::new(db, rooms.clone()),
+        };
+        Self { sync: Sync::new(sources, epoch), rooms, receipts, typing }
+    }
+
+    async fn room(&self, creator: &str) -> OwnedRoomId {
+        let new = CreateRoom {
+            creator: user(creator),
+            profile: MemberProfile::default(),
+            version: None,
+            creation_content: Map::new(),
+            preset: Preset::PublicChat,
+            published: false,
+            alias: None,
+            name: None,
+            topic: None,
+            power_levels: Map::new(),
+            initial_state: Vec::new(),
+            invites: Vec::new(),
+            is_direct: false,
+        };
+        self.rooms.create(&new).await.unwrap()
+    }
+
+    async fn member(&self, room: &OwnedRoomId, name: &str, action: MemberAction) {
+        self.rooms.change_member(room, &MemberChange::own(&user(name), action)).await.unwrap();
+    }
+
+    async fn say(&self, room: &OwnedRoomId, sender: &str, text: &str) -> String {
+        let content = to_raw_value(&json!({ "msgtype": "m.text", "body": text })).unwrap();
+        let out = Outgoing::new(&user(sender), Draft::message("m.room.message".into(), content));
+        self.rooms.send(room, &out).await.unwrap().to_string()
+    }
+
+    async fn ask(&self, name: &str, since: Option<&str>, timeout: Duration) -> Value {
+        let request = Request {
+            user: user(name),
+            device: None,
+            since: since.map(str::to_owned),
+            timeout,
+            wants: Wants::default(),
+            full_state: false,
+            use_state_after: false,
+            presence: PresenceState::Offline,
+        };
+        serde_json::from_slice(&self.sync.sync(&request).await.unwrap()).unwrap()
+    }
+
+    async fn now(&self, name: &str, since: Option<&str>) -> Value {
+        self.ask(name, since, Duration::ZERO).await
+    }
+}
+
+fn token(response: &Value) -> String {
+    response["next_batch"].as_str().unwrap().to_owned()
+}
+
+fn timeline(response: &Value, room: &OwnedRoomId) -> Vec<String> {
+    let events = response["rooms"]["join"][room.as_str()]["timeline"]["events"].as_array().cloned().unwrap_or_default();
+    events.iter().map(|event| event["event_id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_initial_sync_has_the_room_with_its_state_and_a_later_one_what_is_new() {
+    let rig = Rig::new();
+    let room = rig.room("alice").await;
+    let first = rig.now("alice", None).await;
+    assert!(!timeline(&first, &room).is_empty());
+    assert!(first["account_data"]["events"][0]["type"] == "m.push_rules", "everybody has push rules");
+    let id = rig.say(&room, "alice", "hello").await;
+    let second = rig.now("alice", Some(&token(&first))).await;
+    assert_eq!(timeline(&second, &room), [id]);
+    assert_eq!(second["rooms"]["join"][room.as_str()]["state"]["events"], json!([]));
+    let third = rig.now("alice", Some(&token(&second))).await;
+    assert_eq!(third["rooms"], Value::Null, "nothing is told twice");
+    assert_eq!(third["device_one_time_keys_count"], json!({}));
+}
+
+#[tokio::test]
+async fn a_long_poll_ends_with_the_message_that_wakes_it() {
+    let rig = Arc::new(Rig::new());
+    let room = rig.room("alice").await;
+    rig.member(&room, "bob", MemberAction::Join).await;
+    let since = token(&rig.now("bob", None).await);
+    let waiting = tokio::spawn({
+        let rig = rig.clone();
+        async move { rig.ask("bob", Some(&since), Duration::from_secs(60)).await }
+    });
+    tokio::task::yield_now().await;
+    let id = rig.say(&room, "alice", "wake up").await;
+    assert_eq!(timeline(&waiting.await.unwrap(), &room), [id]);
+}
+
+#[tokio::test]
+async fn a_gap_is_said_and_carries_the_state_that_changed_in_it() {
+    let rig = Rig::new();
+    let room = rig.room("alice").await;
+    let since = token(&rig.now("alice", None).await);
+    rig.member(&room, "bob", MemberAction::Join).await;
+    for n in 0..15 {
+        rig.say(&room, "alice", &n.to_string()).await;
+    }
+    let response = rig.now("alice", Some(&since)).await;
+    let part = &response["rooms"]["join"][room.as_str()];
+    assert_eq!(part["timeline"]["limited"], true);
+    assert_eq!(timeline(&response, &room).len(), 10);
+    assert!(part["timeline"]["prev_batch"].is_string());
+    assert_eq!(part["state"]["events"][0]["state_key"], "@bob:hearth.test");
+}
+
+#[tokio::test]
+async fn leaving_is_told_once_and_joining_again_brings_everything() {
+    let rig = Rig::new();
+    let room = rig.room("alice").await;
+    rig.member(&room, "bob", MemberAction::Join).await;
+    let joined = token(&rig.now("bob", None).await);
+    rig.member(&room, "bob", MemberAction::Leave).await;
+    let left = rig.now("bob", Some(&joined)).await;
+    assert!(left["rooms"]["leave"][room.as_str()].is_object());
+    rig.say(&room, "alice", "secret").await;
+    let quiet = rig.now("bob", Some(&token(&left))).await;
+    assert_eq!(quiet["rooms"], Value::Null);
+    rig.member(&room, "bob", MemberAction::Join).await;
+    let again = rig.now("bob", Some(&token(&quiet))).await;
+    let part = &again["rooms"]["join"][room.as_str()];
+    let events = [&part["state"]["events"], &part["timeline"]["events"]].map(|list| list.as_array().unwrap().clone());
+    assert!(events.concat().iter().any(|event| event["type"] == "m.room.create"));
+}
+
+#[tokio::test]
+async fn typing_receipts_and_counts_arrive() {
+    let rig = Rig::new();
+    let room = rig.room("alice").await;
+    rig.member(&room, "bob", MemberAction::Join).await;
+    let since = token(&rig.now("bob", None).await);
+    let id = rig.say(&room, "alice", "one").await;
+    let response = rig.now("bob", Some(&since)).await;
+    let part = &response["rooms"]["join"][room.as_str()];
+    assert_eq!(part["unread_notifications"]["notification_count"], 1);
+    let num = rig.rooms.num(&rig.rooms.db().view(), &room).await.unwrap();
+    rig.typing.set(num, &user("alice"), Some(1000)).await.unwrap();
+    let event = id.as_str().try_into().unwrap();
+    rig.receipts.set(&user("bob"), &room, ReceiptKind::Private, &Thread::Unthreaded, event).await.unwrap();
+    let response = rig.now("bob", Some(&token(&response))).await;
+    let part = &response["rooms"]["join"][room.as_str()];
+    assert_eq!(part["unread_notifications"]["notification_count"], 0);
+    let types: BTreeSet<_> =
+        part["ephemeral"]["events"].as_array().unwrap().iter().map(|event| event["type"].clone().to_string()).collect();
+    assert_eq!(types.into_iter().collect::<Vec<_>>(), ["\"m.receipt\"", "\"m.typing\""]);
+}
+
+#[tokio::test]
+async fn a_token_of_another_epoch_gets_everything_and_a_foreign_one_an_error() {
+    let db = Db::new(Memory::new());
+    let rig = Rig::with_epoch(db.clone(), "aaaa");
+    let room = rig.room("alice").await;
+    let old = token(&rig.now("alice", None).await);
+    let restored = Rig::with_epoch(db, "bbbb");
+    assert!(!timeline(&restored.now("alice", Some(&old)).await, &room).is_empty());
+    assert!(restored.sync.since(Some("nonsense")).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn splitting_an_interval_gives_the_same_events(steps in prop::collection::vec((0_usize..3, any::<bool>()), 1..9)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let rig = Rig::new();
+            let rooms = [rig.room("alice").await, rig.room("alice").await, rig.room("alice").await];
+            let start = token(&rig.now("alice", None).await);
+            let (mut since, mut parts) = (start.clone(), BTreeSet::new());
+            for (n, (room, look)) in steps.iter().enumerate() {
+                rig.say(&rooms[*room], "alice", &n.to_string()).await;
+                if *look {
+                    let response = rig.now("alice", Some(&since)).await;
+                    rooms.iter().for_each(|room| parts.extend(timeline(&response, room)));
+                    since = token(&response);
+                }
+            }
+            let rest = rig.now("alice", Some(&since)).await;
+            let whole = rig.now("alice", Some(&start)).await;
+            rooms.iter().for_each(|room| parts.extend(timeline(&rest, room)));
+            let whole: BTreeSet<_> = rooms.iter().flat_map(|room| timeline(&whole, room)).collect();
+            assert_eq!(parts, whole);
+            assert_eq!(parts.len(), steps.len());
+        });
+    }
+}
