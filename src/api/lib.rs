@@ -23,6 +23,7 @@ pub mod reply;
 mod router;
 pub mod routes;
 pub mod state;
+mod stopping;
 
 pub use auth::Caller;
 pub use config::{Config, RateLimit, RateLimitsConfig, WellKnownConfig};
@@ -35,3 +36,4 @@ pub use reply::{RawReply, Reply};
 pub use router::{Serves, router};
 pub use routes::{Credential, RouteInfo, Routes};
 pub use state::{AppState, Parts};
+pub use stopping::Stopping;

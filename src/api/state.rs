@@ -11,7 +11,7 @@ use push::{Counts, Rules};
 use room::Rooms;
 use sync::Sync;
 
-use crate::{Config, RateLimits};
+use crate::{Config, RateLimits, Stopping};
 
 /// Everything that handlers may ask for; a handler names in its signature what it uses.
 #[derive(Debug, Clone)]
@@ -51,6 +51,8 @@ parts! {
     config: Arc<Config>,
     /// Rate limits.
     limits: RateLimits,
+    /// Whether the server is about to stop.
+    stopping: Stopping,
     /// Users, devices, sessions.
     accounts: Accounts,
     /// User-interactive authentication.

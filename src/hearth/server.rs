@@ -8,7 +8,6 @@ use base::Clock;
 use kv::Engine;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::watch,
     task::JoinSet,
 };
 
@@ -35,7 +34,6 @@ pub struct Server {
     addresses: Vec<SocketAddr>,
     listeners: JoinSet<()>,
     tasks: JoinSet<()>,
-    stop: watch::Sender<bool>,
     _lock: Lock,
 }
 
@@ -65,19 +63,18 @@ impl Server {
     }
 
     async fn serve(config: Config, metrics: Option<Metrics>, lock: Lock, wired: Wired) -> Result<Self, Error> {
-        let (stop, stopping) = watch::channel(false);
         let mut addresses = Vec::new();
         let mut listeners = JoinSet::new();
         for listener in &config.listeners {
             let router = router(listener, &wired, metrics.as_ref());
             let listening = Listening::bind(listener).await?;
             addresses.push(listening.address());
-            listeners.spawn(listen::serve(listening, router, stopping.clone()));
+            listeners.spawn(listen::serve(listening, router, wired.stop.subscribe()));
         }
         let mut tasks = tasks::start(&wired, metrics.as_ref());
         tasks.spawn(control::serve(control::bind(&config.data_dir)?, wired.clone()));
         tracing::info!(?addresses, server_name = %config.server_name, "listening");
-        Ok(Self { wired, config, addresses, listeners, tasks, stop, _lock: lock })
+        Ok(Self { wired, config, addresses, listeners, tasks, _lock: lock })
     }
 
     /// Where it listens, in the order of the configuration.
@@ -121,7 +118,7 @@ impl Server {
     pub async fn stop(mut self) {
         tracing::info!("stopping");
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
-        self.stop.send_replace(true);
+        self.wired.stop.send_replace(true);
         let drained = async { while self.listeners.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN, drained).await.is_err() {
             tracing::warn!("requests were still being answered; their connections are closed");

@@ -3,7 +3,7 @@
 use std::{path::Path, sync::Arc};
 
 use account::{AccountData, Accounts, DeviceProjection, Filters, Profiles, Uia};
-use api::{AppState, Parts, RateLimits};
+use api::{AppState, Parts, RateLimits, Stopping};
 use base::Clock;
 use ephemeral::{Presence, Receipts, Typing};
 use flows::Flows;
@@ -14,6 +14,7 @@ use push::{Counts, CountsProjection, Rules};
 use room::{Projection, Rooms};
 use ruma::ServerName;
 use sync::{Sources, Sync};
+use tokio::sync::watch;
 
 use crate::{
     Config, Error,
@@ -30,6 +31,8 @@ pub struct Wired {
     pub state: AppState,
     /// The engine below `db`, to be closed at the end; tests may have another.
     pub engine: Option<Arc<RocksDb>>,
+    /// Says `true` to everything that waits when the server stops.
+    pub stop: Arc<watch::Sender<bool>>,
 }
 
 /// The tables of all crates.
@@ -94,6 +97,7 @@ impl Wired {
     /// # Errors
     /// When the database is not ours.
     pub async fn on(engine: Arc<dyn Engine>, config: &Config, clock: Clock) -> Result<Self, Error> {
+        let (stop, _) = watch::channel(false);
         let db = Db::new(engine);
         kv::schema::open(&db, &tables()).await?;
         let epoch = kv::schema::epoch(&db, &base::random::alphanumeric(8)).await?;
@@ -137,6 +141,7 @@ impl Wired {
         let state = AppState::from(Parts {
             flows,
             config: Arc::new(config.http()),
+            stopping: Stopping::new(stop.subscribe()),
             limits: RateLimits::new(config.rate_limits.clone(), clock),
             typing,
             receipts,
@@ -152,7 +157,7 @@ impl Wired {
             media,
             rooms,
         });
-        Ok(Self { db, state, engine: None })
+        Ok(Self { db, state, engine: None, stop: Arc::new(stop) })
     }
 
     /// Writes out what is buffered; nothing may be asked of it afterwards.

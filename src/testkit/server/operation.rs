@@ -54,3 +54,20 @@ async fn health_is_told() {
     assert_eq!((answer.status, &answer.body[..]), (StatusCode::OK, &b"ok\n"[..]));
     server.stop().await;
 }
+
+#[tokio::test]
+async fn a_stop_answers_those_who_wait_for_news() {
+    let server = TestServer::new().await;
+    let alice = server.user("alice").await;
+    let first = alice.sync(None).await;
+    let since = first["next_batch"].as_str().unwrap().to_owned();
+    let path = format!("/v3/sync?since={since}&timeout=60000");
+    let idle = server.server().wired().stop.receiver_count();
+    let waiting = tokio::spawn(async move { alice.call(Method::GET, &path, None).await });
+    // Who waits for news also listens for the stop.
+    while server.server().wired().stop.receiver_count() == idle {
+        tokio::task::yield_now().await;
+    }
+    server.stop().await;
+    assert_eq!(waiting.await.unwrap().status, StatusCode::OK);
+}

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use account::Filters;
 use axum::extract::State;
 use ephemeral::PresenceState;
@@ -11,16 +13,17 @@ use ruma::{
 };
 use sync::{Sync, Wants};
 
-use crate::{Authed, MatrixError, RawReply};
+use crate::{Authed, MatrixError, RawReply, Stopping};
 
 /// `GET /_matrix/client/v3/sync`
 pub async fn get(
     State(sync): State<Sync>,
     State(filters): State<Filters>,
+    State(mut stopping): State<Stopping>,
     Authed { user, device, req, .. }: Authed<Request>,
 ) -> Result<RawReply, MatrixError> {
     let filter = resolve(&filters, &user, req.filter).await?;
-    let request = sync::Request {
+    let mut request = sync::Request {
         user,
         device: Some(device),
         since: req.since,
@@ -30,6 +33,15 @@ pub async fn get(
         use_state_after: req.use_state_after,
         presence: presence(&req.set_presence),
     };
+    let answer = tokio::select! {
+        answer = sync.sync(&request) => Some(answer?),
+        () = stopping.wait() => None,
+    };
+    if let Some(answer) = answer {
+        return Ok(answer.into());
+    }
+    // Who waits gets an empty answer instead of a broken connection.
+    request.timeout = Duration::ZERO;
     Ok(sync.sync(&request).await?.into())
 }
 
