@@ -256,9 +256,9 @@ impl Model {
         let (rules, by, id) = (&self.rig.rules, &user(NAMES[by]), &self.rig.id);
         let notify = || vec![Action::Notify];
         match what {
-            0 => drop(rules.set_enabled(by, &RuleKind::Underride, ".m.rule.message", false).await.unwrap()),
-            1 => drop(rules.set_enabled(by, &RuleKind::Override, ".m.rule.suppress_notices", false).await.unwrap()),
-            2 => drop(rules.set_actions(by, &RuleKind::Override, ".m.rule.reaction", &notify()).await.unwrap()),
+            0 => rules.set_enabled(by, &RuleKind::Underride, ".m.rule.message", false).await.unwrap(),
+            1 => rules.set_enabled(by, &RuleKind::Override, ".m.rule.suppress_notices", false).await.unwrap(),
+            2 => rules.set_actions(by, &RuleKind::Override, ".m.rule.reaction", &notify()).await.unwrap(),
             3 => {
                 let rule = NewPushRule::Room(NewSimplePushRule::new(id.clone(), notify()));
                 rules.put(by, rule, None, None).await.unwrap();
@@ -290,7 +290,7 @@ impl Model {
             let read = |key| self.read.get(&(who, key)).is_some_and(|upto| i <= *upto);
             let ignored = self.ignored.get(&who).is_some_and(|all| all.iter().any(|n| NAMES[*n] == sent.by));
             let own = sent.by == NAMES[who];
-            if own || (ignored && !own) || i <= *since || sent.redacted || read(None) || read(Some(sent.thread)) {
+            if own || ignored || i <= *since || sent.redacted || read(None) || read(Some(sent.thread)) {
                 continue;
             }
             let mut context = PushConditionRoomCtx::new(
