@@ -1,7 +1,7 @@
 //! Accounts: who may use this server, how they prove it, and what they keep on it.
 //!
 //! **Owns** users, passwords, sessions (access and refresh tokens), devices, user-interactive authentication
-//! ([`Uia`]), registration, profiles ([`Profiles`]), account data ([`AccountData`]), filters ([`Filters`]),
+//! ([`Uia`]), registration, profiles ([`Profiles`]) and the index of their names ([`People`]), account data ([`AccountData`]), filters ([`Filters`]),
 //! OpenID and login tokens.
 //! **Must not know** HTTP, rooms, encryption keys, pushers. What other crates keep per device they remove in a
 //! [`DeviceProjection`], inside the transaction that removes the device.
@@ -23,6 +23,7 @@ mod error;
 mod filter;
 mod localpart;
 mod login_token;
+mod names;
 mod openid;
 mod password;
 mod profile;
@@ -44,6 +45,7 @@ pub use config::{Config, PasswordsConfig, RegistrationConfig, RegistrationMode, 
 pub use device::{Device, DeviceChange, DeviceProjection};
 pub use error::{AccountError, ProfileError};
 pub use filter::Filters;
+pub use names::{People, Person};
 pub use openid::OpenIdToken;
 pub use password::Passwords;
 pub use profile::{ProfileChange, Profiles};

@@ -5,7 +5,7 @@ use ruma::UserId;
 use serde_json::{Map, Value};
 
 use crate::{
-    ProfileError,
+    ProfileError, names,
     tables::{PROFILES, USERS},
 };
 
@@ -13,8 +13,10 @@ use crate::{
 const MAX_KEY: usize = 255;
 /// A profile has fewer bytes than this, as JSON.
 const MAX_PROFILE: usize = 65_536;
+/// The field that people are found by.
+pub(crate) const DISPLAYNAME: &str = "displayname";
 /// Fields that the specification gives a type: strings.
-const STRINGS: [&str; 3] = ["displayname", "avatar_url", "m.tz"];
+const STRINGS: [&str; 3] = [DISPLAYNAME, "avatar_url", "m.tz"];
 
 /// A change of one field.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,7 +71,7 @@ impl Profiles {
         let json = self.db.view().get(&PROFILES, user).await?;
         let profile = parse(json)?;
         let text = |key| profile.get(key).and_then(Value::as_str).map(str::to_owned);
-        Ok((text("displayname"), text("avatar_url")))
+        Ok((text(DISPLAYNAME), text("avatar_url")))
     }
 
     /// Sets a field, or removes it by `None`, and says what changed.
@@ -99,6 +101,11 @@ impl Profiles {
                     return Err(ProfileError::TooLarge);
                 }
                 tx.put(&PROFILES, user, &json);
+                if key == DISPLAYNAME {
+                    let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(str::to_owned);
+                    let (before, after) = (text(&change.previous), text(&change.now));
+                    names::rename(&mut tx, user, before.as_deref(), after.as_deref(), true);
+                }
                 tx.commit().await?;
             }
             Ok(change)
@@ -115,7 +122,8 @@ async fn read(rows: &impl Read, user: &UserId) -> Result<Map<String, Value>, Pro
     Ok(parse(rows.get(&PROFILES, user).await?)?)
 }
 
-fn parse(json: Option<String>) -> kv::Result<Map<String, Value>> {
+/// A stored profile; an empty one if there is none.
+pub(crate) fn parse(json: Option<String>) -> kv::Result<Map<String, Value>> {
     let Some(json) = json else { return Ok(Map::new()) };
     serde_json::from_str(&json).map_err(|error| kv::Error::corrupt(PROFILES.name(), error))
 }

@@ -48,6 +48,9 @@ pub const NONCES: Table<String, Millis> = Table::new(0x0110, "account.used_nonce
 /// Stages completed in user-interactive authentication with several stages, by session.
 pub const UIA: Table<String, UiaRow> = Table::new(0x0111, "account.uia", 1);
 
+/// Words of localparts and display names in lower case, with whom they belong to.
+pub const NAMES: Table<(String, OwnedUserId), ()> = Table::new(0x0120, "account.names", 1);
+
 /// Every table of this crate.
 pub const ALL: &[TableInfo] = &[
     USERS.info(),
@@ -68,6 +71,7 @@ pub const ALL: &[TableInfo] = &[
     LOGIN_TOKENS.info(),
     NONCES.info(),
     UIA.info(),
+    NAMES.info(),
 ];
 
 /// What is known of an account besides its password.

@@ -2,10 +2,13 @@
 
 use kv::{Read, Topic, Tx};
 use ruma::{OwnedUserId, UserId};
+use serde_json::Value;
 
 use crate::{
     AccountError, Accounts, Result, UserRow,
     localpart::{meant, user_id},
+    names,
+    profile::{DISPLAYNAME, parse},
     tables::{ACCOUNT_DATA, ACCOUNT_DATA_LOG, COUNT, FILTERS, FIRST_ADMIN, PASSWORDS, PROFILES, USERS},
 };
 
@@ -94,6 +97,8 @@ impl Accounts {
             row.erased |= erase;
             tx.put(&USERS, user, &row);
             tx.delete(&PASSWORDS, user);
+            let profile = parse(tx.get(&PROFILES, user).await?)?;
+            names::rename(&mut tx, user, profile.get(DISPLAYNAME).and_then(Value::as_str), None, false);
             tx.delete(&PROFILES, user);
             self.remove_devices_in(&mut tx, user, None).await?;
             tx.clear(&ACCOUNT_DATA, &(user,));
@@ -115,6 +120,7 @@ impl Accounts {
         let count = tx.get(&COUNT, ()).await?.unwrap_or(0);
         tx.put(&COUNT, (), &(count + 1));
         tx.put(&USERS, user, row);
+        names::add(tx, user);
         if let Some(phc) = phc {
             tx.put(&PASSWORDS, user, phc);
         }

@@ -36,6 +36,8 @@ pub struct Authed<R> {
     pub peer: Peer,
     /// What is asked.
     pub req: R,
+    /// The body as it came, for endpoints that keep what `R` does not know.
+    pub body: Bytes,
 }
 
 /// A request of an endpoint that takes an access token but works without.
@@ -69,8 +71,9 @@ where
         let Caller { user, device, account } = auth::caller(&state.accounts, &parts).await?;
         let peer = Peer::of(&parts.extensions);
         limit(&parts, state, || Key::user(&user))?;
-        let req = decode(&mut parts, body, state).await?;
-        Ok(Self { user, device, account, peer, req })
+        let body = read(body, state.config.max_body_bytes).await?;
+        let req = decode(&mut parts, &body, state).await?;
+        Ok(Self { user, device, account, peer, req, body })
     }
 }
 
@@ -85,7 +88,8 @@ where
         let caller = auth::optional(&state.accounts, &parts).await?;
         let peer = Peer::of(&parts.extensions);
         limit(&parts, state, || caller.as_ref().map_or(Key::Ip(peer.0), |caller| Key::user(&caller.user)))?;
-        let req = decode(&mut parts, body, state).await?;
+        let body = read(body, state.config.max_body_bytes).await?;
+        let req = decode(&mut parts, &body, state).await?;
         Ok(Self { caller, peer, req })
     }
 }
@@ -100,7 +104,8 @@ where
         let (mut parts, body) = request.into_parts();
         let peer = Peer::of(&parts.extensions);
         limit(&parts, state, || Key::Ip(peer.0))?;
-        let req = decode(&mut parts, body, state).await?;
+        let body = read(body, state.config.max_body_bytes).await?;
+        let req = decode(&mut parts, &body, state).await?;
         Ok(Self { peer, req })
     }
 }
@@ -132,17 +137,16 @@ fn limit(parts: &Parts, state: &AppState, key: impl FnOnce() -> Key) -> Result<(
     }
 }
 
-async fn decode<R: IncomingRequest>(parts: &mut Parts, body: Body, state: &AppState) -> Result<R, MatrixError> {
+async fn decode<R: IncomingRequest>(parts: &mut Parts, body: &[u8], state: &AppState) -> Result<R, MatrixError> {
     let params = RawPathParams::from_request_parts(parts, state).await;
     let params = params.map_err(|_| MatrixError::invalid_param("the path is not UTF-8"))?;
     let args: Vec<&str> = params.iter().map(|(_, value)| value).collect();
-    let body = read(body, state.config.max_body_bytes).await?;
-    if std::str::from_utf8(&body).is_err() {
+    if std::str::from_utf8(body).is_err() {
         return Err(MatrixError::not_json("the body is not UTF-8"));
     }
-    an_object(&body)?;
+    an_object(body)?;
     // Some clients leave out a body of which every part is optional.
-    let body: &[u8] = if body.is_empty() { b"{}" } else { &body };
+    let body: &[u8] = if body.is_empty() { b"{}" } else { body };
     let mut request = http::Request::new(body);
     request.method_mut().clone_from(&parts.method);
     request.uri_mut().clone_from(&parts.uri);

@@ -7,7 +7,7 @@ use axum::extract::FromRef;
 use ephemeral::{Presence, Receipts, Typing};
 use flows::Flows;
 use media::Media;
-use push::{Counts, Rules};
+use push::{Counts, Pushers, Rules};
 use room::Rooms;
 use sync::Sync;
 
@@ -77,6 +77,8 @@ parts! {
     presence: Presence,
     /// Push rules.
     push_rules: Rules,
+    /// Where notifications go.
+    pushers: Pushers,
     /// Unread counts and notifications.
     counts: Counts,
     /// What changed for a user.

@@ -1,7 +1,7 @@
 //! Operations that touch several domains: what one crate must not know of another is brought together here.
 //!
 //! **Owns** no rows: joining, inviting, creating and replacing rooms with the profiles of those concerned, profile
-//! changes that go to rooms, leaving everything at the end of an account.
+//! changes that go to rooms, leaving everything at the end of an account, finding people.
 //! **Must not know** HTTP.
 //! **Tables**: none.
 //! **Tasks**: none.
@@ -12,6 +12,7 @@ mod carry;
 mod create;
 mod error;
 mod members;
+mod people;
 mod profile;
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ use account::{AccountData, Accounts, Profiles};
 use room::Rooms;
 
 pub use error::FlowError;
+pub use people::Found;
 
 /// Result with a [`FlowError`].
 pub type Result<T, E = FlowError> = std::result::Result<T, E>;

@@ -3,7 +3,7 @@
 use futures::{StreamExt, stream};
 use room::{MemberAction, MemberChange, MemberProfile, Membership};
 use ruma::{OwnedRoomId, RoomAliasId, RoomId, RoomOrAliasId, UserId};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{FlowError, Flows, Result};
 
@@ -40,14 +40,22 @@ impl Flows {
         Ok(MemberProfile { displayname, avatar_url })
     }
 
-    /// Brings a user into a room. Coming from a room that it replaces, they keep what they had set for that one.
+    /// Brings a user into a room, with further content for the member event. Coming from a room that it replaces,
+    /// they keep what they had set for that one.
     ///
     /// # Errors
     /// As [`room::Rooms::change_member`]; [`FlowError::GuestsForbidden`].
-    pub async fn join(&self, user: &UserId, room: &RoomId, reason: Option<String>) -> Result<()> {
+    pub async fn join(
+        &self,
+        user: &UserId,
+        room: &RoomId,
+        reason: Option<String>,
+        extra: Map<String, Value>,
+    ) -> Result<()> {
         self.check_guest(user, room).await?;
         let profile = self.member_profile(user).await?;
-        let change = MemberChange::own(user, MemberAction::Join).with_profile(profile).with_reason(reason);
+        let change = MemberChange::own(user, MemberAction::Join);
+        let change = change.with_profile(profile).with_reason(reason).with_extra(extra);
         if self.rooms.change_member(room, &change).await? {
             self.carry_over(user, room).await?;
         }

@@ -18,6 +18,24 @@ fn user(name: &str) -> OwnedUserId {
     UserId::parse(format!("@{name}:hearth.test")).unwrap()
 }
 
+fn create() -> CreateRoom {
+    CreateRoom {
+        creator: user("alice"),
+        profile: MemberProfile::default(),
+        version: None,
+        creation_content: Map::new(),
+        preset: Preset::PublicChat,
+        published: false,
+        alias: None,
+        name: None,
+        topic: None,
+        power_levels: Map::new(),
+        initial_state: Vec::new(),
+        invites: Vec::new(),
+        is_direct: false,
+    }
+}
+
 impl Rig {
     async fn on(engine: Arc<dyn Engine>) -> Self {
         let db = Db::new(engine);
@@ -44,22 +62,7 @@ impl Rig {
     }
 
     async fn room(&self, invites: &[&str]) -> Result<OwnedRoomId, FlowError> {
-        let new = CreateRoom {
-            creator: user("alice"),
-            profile: MemberProfile::default(),
-            version: None,
-            creation_content: Map::new(),
-            preset: Preset::PublicChat,
-            published: false,
-            alias: None,
-            name: None,
-            topic: None,
-            power_levels: Map::new(),
-            initial_state: Vec::new(),
-            invites: Vec::new(),
-            is_direct: false,
-        };
-        self.flows.create(new, invites.iter().map(|name| user(name)).collect()).await
+        self.flows.create(create(), invites.iter().map(|name| user(name)).collect()).await
     }
 
     async fn member(&self, room: &OwnedRoomId, name: &str) -> Value {
@@ -89,7 +92,7 @@ async fn a_new_name_and_picture_are_in_all_rooms_of_their_user() {
             assert_eq!(rig.member(room, "alice").await, expected);
         }
         assert_eq!(rig.member(&rooms[1], "bob").await, json!({ "membership": "invite" }));
-        rig.flows.join(&user("bob"), &rooms[1], None).await.unwrap();
+        rig.flows.join(&user("bob"), &rooms[1], None, Map::new()).await.unwrap();
         assert_eq!(rig.member(&rooms[1], "bob").await["displayname"], "Bob");
         rig.flows.set_profile(&user("alice"), "displayname", None).await.unwrap();
         assert!(rig.member(&rooms[0], "alice").await.get("displayname").is_none());
@@ -101,7 +104,7 @@ async fn a_deactivated_user_has_left_everything() {
     for rig in rigs().await {
         let joined = rig.room(&[]).await.unwrap();
         let invited = rig.room(&["bob"]).await.unwrap();
-        rig.flows.join(&user("bob"), &joined, None).await.unwrap();
+        rig.flows.join(&user("bob"), &joined, None, Map::new()).await.unwrap();
         rig.flows.deactivate(&user("bob"), false).await.unwrap();
         for room in [&joined, &invited] {
             assert_eq!(rig.member(room, "bob").await, json!({ "membership": "leave" }));
@@ -133,7 +136,7 @@ async fn what_a_user_set_for_a_room_goes_on_in_its_replacement() {
     for rig in rigs().await {
         let (alice, bob) = (user("alice"), user("bob"));
         let old = rig.room(&[]).await.unwrap();
-        rig.flows.join(&bob, &old, None).await.unwrap();
+        rig.flows.join(&bob, &old, None, Map::new()).await.unwrap();
         let data = &rig.flows.account_data;
         for name in [&alice, &bob] {
             data.set_tag(name, &old, "m.favourite", &Map::new()).await.unwrap();
@@ -148,7 +151,7 @@ async fn what_a_user_set_for_a_room_goes_on_in_its_replacement() {
         let new = rig.flows.upgrade(&alice, &old, RoomVersionId::V11, Vec::new()).await.unwrap();
         assert!(data.tags(&alice, &new).await.unwrap().contains_key("m.favourite"));
         assert!(data.tags(&bob, &new).await.unwrap().is_empty());
-        rig.flows.join(&bob, &new, None).await.unwrap();
+        rig.flows.join(&bob, &new, None, Map::new()).await.unwrap();
         assert!(data.tags(&bob, &new).await.unwrap().contains_key("m.favourite"));
         let direct: Value = serde_json::from_str(&data.get(&bob, None, "m.direct").await.unwrap().unwrap()).unwrap();
         assert_eq!(direct, json!({ "@alice:hearth.test": [old, new] }));
@@ -162,7 +165,7 @@ async fn what_a_user_set_for_a_room_goes_on_in_its_replacement() {
 async fn a_room_that_only_claims_to_replace_another_changes_nothing() {
     let rig = Rig::on(Memory::new()).await;
     let old = rig.room(&[]).await.unwrap();
-    rig.flows.join(&user("bob"), &old, None).await.unwrap();
+    rig.flows.join(&user("bob"), &old, None, Map::new()).await.unwrap();
     rig.flows.account_data.set_tag(&user("bob"), &old, "m.favourite", &Map::new()).await.unwrap();
     let content: Map<_, _> = Map::from_iter([("predecessor".into(), json!({ "room_id": old }))]);
     let new = CreateRoom {
@@ -181,11 +184,45 @@ async fn a_room_that_only_claims_to_replace_another_changes_nothing() {
         is_direct: false,
     };
     let new = rig.flows.create(new, Vec::new()).await.unwrap();
-    rig.flows.join(&user("bob"), &new, None).await.unwrap();
+    rig.flows.join(&user("bob"), &new, None, Map::new()).await.unwrap();
     assert!(rig.flows.account_data.tags(&user("bob"), &new).await.unwrap().is_empty());
     let view = rig.flows.rooms.db().view();
     let num = rig.flows.rooms.num(&view, &new).await.unwrap();
     assert_eq!(rig.flows.rooms.membership(&view, &user("bob"), num).await.unwrap(), Membership::Join);
     let nowhere = rig.flows.room_of("#nowhere:hearth.test".try_into().unwrap()).await;
     assert!(matches!(nowhere, Err(FlowError::Room(RoomError::UnknownAlias))));
+}
+
+#[tokio::test]
+async fn people_are_found_in_common_and_in_public_rooms_only() {
+    for rig in rigs().await {
+        let find = async |by: &str, term: &str| {
+            let found = rig.flows.find_people(&user(by), term, 10).await.unwrap();
+            found.people.iter().map(|person| person.user.localpart().to_owned()).collect::<Vec<_>>()
+        };
+        assert!(find("carol", "alice").await.is_empty());
+        let new = |preset| CreateRoom { preset, ..create() };
+        let hidden = rig.flows.create(new(Preset::PrivateChat), vec![user("bob")]).await.unwrap();
+        assert!(find("bob", "alice").await.is_empty(), "an invite is no common room");
+        rig.flows.join(&user("bob"), &hidden, None, Map::new()).await.unwrap();
+        assert_eq!(find("bob", "alice").await, ["alice"]);
+        assert!(find("carol", "alice").await.is_empty());
+        rig.flows.create(new(Preset::PublicChat), Vec::new()).await.unwrap();
+        assert_eq!(find("carol", "alice").await, ["alice"]);
+        assert!(find("carol", "bob").await.is_empty());
+        assert!(find("alice", "alice").await.is_empty(), "nobody finds themselves");
+        let none = rig.flows.find_people(&user("carol"), "alice", 0).await.unwrap();
+        assert_eq!((none.people.len(), none.limited), (0, true));
+    }
+}
+
+#[tokio::test]
+async fn a_join_carries_what_its_user_adds_and_no_more() {
+    for rig in rigs().await {
+        let room = rig.room(&[]).await.unwrap();
+        let extra = json!({ "foo": "bar", "displayname": "Fake", "membership": "ban", "reason": 7 });
+        let Value::Object(extra) = extra else { unreachable!() };
+        rig.flows.join(&user("bob"), &room, None, extra).await.unwrap();
+        assert_eq!(rig.member(&room, "bob").await, json!({ "membership": "join", "foo": "bar" }));
+    }
 }

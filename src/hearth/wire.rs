@@ -10,7 +10,7 @@ use flows::Flows;
 use kv::{Db, Engine, TableInfo};
 use kv_rocksdb::RocksDb;
 use media::Media;
-use push::{Counts, CountsProjection, Rules};
+use push::{Counts, CountsProjection, Pushers, PushersProjection, Rules};
 use room::{Projection, Rooms};
 use ruma::ServerName;
 use sync::{Sources, Sync};
@@ -42,7 +42,7 @@ fn tables() -> Vec<TableInfo> {
 
 /// What is removed with a device.
 fn device_projections() -> Vec<Box<dyn DeviceProjection>> {
-    Vec::new()
+    vec![Box::new(PushersProjection)]
 }
 
 /// What is derived from every event, in the transaction that appends it.
@@ -148,6 +148,7 @@ impl Wired {
             presence,
             sync: Sync::new(sources, &epoch),
             push_rules,
+            pushers: Pushers::new(db.clone()),
             counts,
             uia: Uia::new(accounts.clone()),
             profiles,

@@ -1,6 +1,7 @@
-//! Push rules and what follows from them: unread counts and notifications.
+//! Push rules and what follows from them: unread counts and notifications; pushers.
 //!
-//! **Owns** the default rules, the rules of users, their evaluation, and the sums that unread counts are made of.
+//! **Owns** the default rules, the rules of users, their evaluation, the sums that unread counts are
+//! made of, and pushers.
 //! **Must not know** HTTP, sync responses.
 //! **Tables**: [`tables`]. Rules are account data `m.push_rules`, kept once they differ from the defaults.
 //! **Tasks**: none.
@@ -23,6 +24,7 @@ mod judge;
 mod ledger;
 mod notifications;
 mod projection;
+mod pushers;
 mod rules;
 mod signs;
 pub mod tables;
@@ -33,6 +35,7 @@ pub use counts::{Counts, Reader, RoomCounts};
 pub use error::PushError;
 pub use notifications::{Notification, NotificationsPage};
 pub use projection::CountsProjection;
+pub use pushers::{Pushers, PushersProjection};
 pub use rules::Rules;
 pub use unread::Unread;
 

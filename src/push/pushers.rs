@@ -2,7 +2,6 @@
 
 use account::{DeviceChange, DeviceProjection};
 use futures::{FutureExt, future::BoxFuture};
-use http::Uri;
 use kv::{Db, Read, Tx};
 use ruma::{
     DeviceId, UserId,
@@ -107,11 +106,10 @@ fn check(pusher: &Pusher) -> Result<()> {
 }
 
 fn is_gateway(url: &str) -> bool {
-    url.parse::<Uri>().is_ok_and(|url| {
-        matches!(url.scheme_str(), Some("https" | "http"))
-            && url.host().is_some_and(|host| !host.is_empty())
-            && url.path() == GATEWAY
-    })
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let authority = rest.and_then(|rest| rest.strip_suffix(GATEWAY));
+    let is_odd = |c: char| matches!(c, '/' | '?' | '#' | '@' | '\\') || c.is_whitespace() || c.is_control();
+    authority.is_some_and(|authority| !authority.is_empty() && !authority.contains(is_odd))
 }
 
 /// Removes the pushers of a device with it.

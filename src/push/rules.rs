@@ -78,7 +78,7 @@ impl Rules {
     /// # Errors
     /// [`PushError::Invalid`], also for an unknown `after` or `before`.
     pub async fn put(&self, user: &UserId, rule: NewPushRule, after: Option<&str>, before: Option<&str>) -> Result<()> {
-        let rule = checked(rule)?;
+        check(&rule)?;
         self.change(user, |rules| {
             let own = rules.iter().filter(|rule| !rule.is_server_default()).count();
             if own >= MAX_RULES {
@@ -121,9 +121,9 @@ impl Rules {
     /// [`PushError::UnknownRule`], [`PushError::Invalid`].
     pub async fn set_actions(&self, user: &UserId, kind: &RuleKind, id: &str, actions: &[Action]) -> Result<()> {
         known(kind)?;
-        let actions = checked_actions(actions)?;
+        check_actions(actions)?;
         self.change(user, |rules| {
-            rules.set_actions(kind.clone(), id, actions.clone()).map_err(|_| PushError::UnknownRule)
+            rules.set_actions(kind.clone(), id, actions.to_vec()).map_err(|_| PushError::UnknownRule)
         })
         .await
     }
@@ -201,38 +201,37 @@ fn known(kind: &RuleKind) -> Result<()> {
     }
 }
 
-/// The rule with actions that mean something, if it is one that users can have.
-fn checked(rule: NewPushRule) -> Result<NewPushRule> {
+/// Refuses rules that users cannot have.
+fn check(rule: &NewPushRule) -> Result<()> {
     if rule.rule_id().is_empty() || rule.rule_id().len() > MAX_ID {
         return Err(PushError::Invalid(format!("the id of a push rule has 1 to {MAX_ID} bytes")));
     }
-    let mut rule = rule;
-    match &mut rule {
-        NewPushRule::Override(rule) | NewPushRule::Underride(rule) => rule.actions = checked_actions(&rule.actions)?,
-        NewPushRule::Room(rule) => rule.actions = checked_actions(&rule.actions)?,
-        NewPushRule::Sender(rule) => rule.actions = checked_actions(&rule.actions)?,
-        NewPushRule::Content(rule) => {
-            if rule.pattern.chars().count() > MAX_PATTERN {
-                return Err(PushError::Invalid(format!("a pattern has at most {MAX_PATTERN} characters")));
-            }
-            rule.actions = checked_actions(&rule.actions)?;
+    match rule {
+        NewPushRule::Override(rule) | NewPushRule::Underride(rule) => check_actions(&rule.actions),
+        NewPushRule::Room(rule) => check_actions(&rule.actions),
+        NewPushRule::Sender(rule) => check_actions(&rule.actions),
+        NewPushRule::Content(rule) if rule.pattern.chars().count() > MAX_PATTERN => {
+            Err(PushError::Invalid(format!("a pattern has at most {MAX_PATTERN} characters")))
         }
-        _ => return Err(PushError::Invalid("unknown kind of push rule".into())),
+        NewPushRule::Content(rule) => check_actions(&rule.actions),
+        _ => Err(PushError::Invalid("unknown kind of push rule".into())),
     }
-    Ok(rule)
 }
 
-/// The actions without those that older versions of the specification had and that mean nothing.
-fn checked_actions(actions: &[Action]) -> Result<Vec<Action>> {
-    let mut kept = Vec::with_capacity(actions.len());
+/// Refuses unknown actions. `dont_notify` and `coalesce` of older versions of the specification do nothing, but
+/// clients that set them want to see them again.
+fn check_actions(actions: &[Action]) -> Result<()> {
     for action in actions {
-        match action {
-            Action::Notify | Action::SetTweak(_) => kept.push(action.clone()),
+        let is_known = match action {
+            Action::Notify | Action::SetTweak(_) => true,
             other => match serde_json::to_value(other) {
-                Ok(Value::String(name)) if matches!(name.as_str(), "dont_notify" | "coalesce") => {}
-                _ => return Err(PushError::Invalid("an action is \"notify\" or sets a tweak".into())),
+                Ok(Value::String(name)) => matches!(name.as_str(), "dont_notify" | "coalesce"),
+                _ => false,
             },
+        };
+        if !is_known {
+            return Err(PushError::Invalid("an action is \"notify\" or sets a tweak".into()));
         }
     }
-    Ok(kept)
+    Ok(())
 }

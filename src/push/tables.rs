@@ -2,7 +2,7 @@
 
 use kv::{Table, TableInfo};
 use room::{EventNum, Place, RoomNum};
-use ruma::OwnedUserId;
+use ruma::{OwnedDeviceId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
 use crate::tally::Sums;
@@ -23,6 +23,21 @@ pub const THREADS: Table<(RoomNum, EventNum), At> = Table::new(0x0505, "push.thr
 /// Threads by the place of their newest event.
 pub const THREAD_LIST: Table<(RoomNum, Place, EventNum), ()> = Table::new(0x0506, "push.thread_list", 1);
 
+/// Pushers by user, `app_id` and `pushkey`.
+pub const PUSHERS: Table<(OwnedUserId, String, String), PusherRow> = Table::new(0x0510, "push.pushers", 1);
+/// Whose pushers have this `app_id` and `pushkey`.
+pub const PUSHKEYS: Table<(String, String, OwnedUserId), ()> = Table::new(0x0511, "push.pushkeys", 1);
+
+/// A pusher.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PusherRow {
+    /// The device that set it and with which it goes.
+    pub device: OwnedDeviceId,
+    /// As the client set it, as JSON.
+    pub json: String,
+}
+kv::value!(PusherRow);
+
 /// A place as a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct At(pub Place);
@@ -37,4 +52,6 @@ pub const ALL: &[TableInfo] = &[
     CONCERNED.info(),
     THREADS.info(),
     THREAD_LIST.info(),
+    PUSHERS.info(),
+    PUSHKEYS.info(),
 ];

@@ -119,7 +119,7 @@ impl Rooms {
     }
 
     /// The member events that a user may read, at a point of the timeline if given, with this membership and
-    /// without that one.
+    /// without that one. Before a room began nobody is in it: that point is taken for its beginning, with its creator.
     ///
     /// # Errors
     /// When storage fails.
@@ -142,7 +142,10 @@ impl Rooms {
             return self.rows(read, access.room, nums).await;
         }
         let root = match at.filter(|at| at.admits(access.until, Direction::Backward)) {
-            Some(at) => self.state_at(read, access.room, at).await?,
+            Some(at) => match self.state_at(read, access.room, at).await? {
+                Root::EMPTY => self.beginning(read, access.room).await?,
+                root => root,
+            },
             None => access.state,
         };
         let mut rows = self.state_rows(read, access.room, root, Some("m.room.member")).await?;
@@ -150,6 +153,15 @@ impl Rooms {
             rows.retain(|(_, row)| membership_in(row.event.content()).is_some_and(admitted));
         }
         Ok(rows)
+    }
+
+    /// The state with the first two events that are known: of whole rooms `m.room.create` and the creator's join.
+    async fn beginning(&self, read: &impl Read, room: RoomNum) -> Result<Root> {
+        let page = self.timeline(read, room, Place::MIN, Direction::Forward, 2).await?;
+        match page.events.last() {
+            Some((_, num, row)) => self.state_after(read, room, *num, row).await,
+            None => Ok(Root::EMPTY),
+        }
     }
 
     /// The member events of these users in the state `root`, each once.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::num::RoomNum;
 
 mod aliases;
+mod public;
 mod published;
 
 pub(crate) use aliases::claim;

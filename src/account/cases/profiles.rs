@@ -41,3 +41,50 @@ async fn unknown_users_have_no_profile() {
     assert!(matches!(profiles.set(nobody, "displayname", None).await, Err(ProfileError::UnknownUser)));
     assert_eq!(profiles.for_member(nobody).await.unwrap(), (None, None));
 }
+
+async fn found(world: &World, term: &str) -> Vec<String> {
+    let (profiles, view) = (Profiles::new(world.db.clone()), world.db.view());
+    let mut people = profiles.people(&view, term);
+    let mut names = Vec::new();
+    while let Some(person) = people.next().await.unwrap() {
+        names.push(person.user.localpart().to_owned());
+    }
+    assert!(!people.is_cut());
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn people_are_found_by_the_words_of_their_names() {
+    let world = world().await;
+    for name in ["alice", "al-bert", "bob"] {
+        world.user(name).await;
+    }
+    let profiles = Profiles::new(world.db.clone());
+    let bob = ruma::user_id!("@bob:hearth.test");
+    profiles.set(bob, "displayname", Some(json!("Alice Älg \u{1f98c}"))).await.unwrap();
+    for (term, expected) in [
+        ("al", vec!["al-bert", "alice", "bob"]),
+        ("ALICE", vec!["alice", "bob"]),
+        ("älG ali", vec!["bob"]),
+        ("bert", vec!["al-bert"]),
+        ("@al-bert:hearth.test", vec!["al-bert"]),
+        ("lice", vec![]),
+        ("", vec![]),
+        ("@", vec![]),
+        ("!?", vec![]),
+    ] {
+        assert_eq!(found(&world, term).await, expected, "{term}");
+    }
+    profiles.set(bob, "displayname", Some(json!("Robert"))).await.unwrap();
+    assert_eq!(found(&world, "alice").await, ["alice"]);
+    assert_eq!(found(&world, "rob").await, ["bob"]);
+    world.accounts.deactivate(bob, false).await.unwrap();
+    for term in ["bob", "rob"] {
+        assert!(found(&world, term).await.is_empty(), "{term}");
+    }
+    assert_eq!(
+        world.db.view().scan(&crate::tables::NAMES, crate::tables::NAMES.all()).collect().await.unwrap().len(),
+        3
+    );
+}

@@ -20,6 +20,7 @@ mod point;
 mod presence;
 mod profile;
 mod push_rules;
+mod pushers;
 mod reader;
 mod receipts;
 mod redact;
@@ -34,6 +35,7 @@ mod sync;
 mod threads;
 mod typing;
 mod upgrade;
+mod user_directory;
 mod well_known;
 mod written;
 
@@ -66,7 +68,9 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = relations::routes(routes);
     let routes = threads::routes(routes);
     let routes = sync::routes(routes);
+    let routes = user_directory::routes(routes);
     let routes = push_rules::routes(routes);
+    let routes = pushers::routes(routes);
     let routes = notifications::routes(routes);
     let routes = receipts::routes(routes);
     let routes = typing::routes(routes);

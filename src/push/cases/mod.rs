@@ -2,5 +2,6 @@
 
 mod counts;
 mod model;
+mod pushers;
 mod rig;
 mod rules;

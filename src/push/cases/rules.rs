@@ -62,13 +62,13 @@ async fn what_is_no_rule_of_a_user_is_refused() {
 }
 
 #[tokio::test]
-async fn actions_without_meaning_are_dropped_and_unknown_ones_refused() {
+async fn actions_without_meaning_are_kept_and_unknown_ones_refused() {
     let rig = Rig::new().await;
     let alice = user("alice");
     let actions: Vec<Action> = serde_json::from_value(json!(["dont_notify", "notify", "coalesce"])).unwrap();
     rig.rules.set_actions(&alice, &RuleKind::Underride, ".m.rule.call", &actions).await.unwrap();
     let rule = rig.rules.one(&alice, &RuleKind::Underride, ".m.rule.call").await.unwrap();
-    assert_eq!(serde_json::to_value(rule.actions()).unwrap(), json!(["notify"]));
+    assert_eq!(serde_json::to_value(rule.actions()).unwrap(), json!(["dont_notify", "notify", "coalesce"]));
     let unknown: Vec<Action> = serde_json::from_value(json!(["explode"])).unwrap();
     let refused = rig.rules.set_actions(&alice, &RuleKind::Underride, ".m.rule.call", &unknown).await;
     assert!(matches!(refused, Err(PushError::Invalid(_))));

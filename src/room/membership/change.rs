@@ -49,6 +49,18 @@ impl MemberAction {
     }
 }
 
+/// What only the server puts into member events.
+const SPECIFIED: [&str; 8] = [
+    "avatar_url",
+    "displayname",
+    "is_direct",
+    "join_authorised_via_users_server",
+    "membership",
+    "reason",
+    "third_party_invite",
+    "third_party_signed",
+];
+
 /// A change of one membership.
 #[derive(Debug, Clone)]
 pub struct MemberChange {
@@ -62,13 +74,22 @@ pub struct MemberChange {
     pub profile: MemberProfile,
     /// Why.
     pub reason: Option<String>,
+    /// What the user wants to have in the member event beside what the server puts there.
+    pub extra: Map<String, Value>,
 }
 
 impl MemberChange {
     /// A change that `user` makes to their own membership.
     pub fn own(user: impl Into<OwnedUserId>, action: MemberAction) -> Self {
         let user = user.into();
-        Self { sender: user.clone(), target: user, action, profile: MemberProfile::default(), reason: None }
+        Self {
+            sender: user.clone(),
+            target: user,
+            action,
+            profile: MemberProfile::default(),
+            reason: None,
+            extra: Map::new(),
+        }
     }
 
     /// A change that `sender` makes to somebody else's membership.
@@ -88,8 +109,15 @@ impl MemberChange {
         Self { reason, ..self }
     }
 
+    /// With further content; what the specification gives a meaning in member events is left out.
+    #[must_use]
+    pub fn with_extra(self, mut extra: Map<String, Value>) -> Self {
+        extra.retain(|key, _| !SPECIFIED.contains(&key.as_str()));
+        Self { extra, ..self }
+    }
+
     fn content(&self) -> Map<String, Value> {
-        let mut content = Map::new();
+        let mut content = self.extra.clone();
         content.insert("membership".into(), json!(self.action.membership().as_str()));
         if let Some(reason) = &self.reason {
             content.insert("reason".into(), json!(reason));

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use ruma::api::client::discovery::get_supported_versions::{Request, Response};
 
 use crate::{MatrixError, Public, Reply};
@@ -10,9 +8,18 @@ const VERSIONS: &[&str] = &[
     "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12",
 ];
 
+/// What clients use before the version that brings it, all of it done here.
+const FEATURES: &[&str] = &[
+    "com.beeper.msc4169",
+    "fi.mau.msc2246.stable",
+    "org.matrix.msc3440.stable",
+    "org.matrix.msc3916.stable",
+    "uk.tcpip.msc4133.stable",
+];
+
 /// `GET /_matrix/client/versions`
 pub async fn versions(_: Public<Request>) -> Result<Reply<Response>, MatrixError> {
     let mut response = Response::new(VERSIONS.iter().map(ToString::to_string).collect());
-    response.unstable_features = BTreeMap::new();
+    response.unstable_features = FEATURES.iter().map(|feature| ((*feature).to_owned(), true)).collect();
     Ok(Reply(response))
 }

@@ -2,18 +2,18 @@ use axum::extract::State;
 use flows::Flows;
 use ruma::api::client::membership::join_room_by_id_or_alias::v3::{Request, Response};
 
-use super::limit_room;
+use super::{extra, limit_room};
 use crate::{Authed, Class, MatrixError, RateLimits, Reply, client::own::not_suspended};
 
 /// `POST /_matrix/client/v3/join/{roomIdOrAlias}`
 pub async fn join(
     State(flows): State<Flows>,
     State(limits): State<RateLimits>,
-    Authed { user, account, req, .. }: Authed<Request>,
+    Authed { user, account, req, body, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
     not_suspended(&account)?;
     let room = flows.room_of(&req.room_id_or_alias).await?;
     limit_room(&limits, Class::JoinPerRoom, &room)?;
-    flows.join(&user, &room, req.reason).await?;
+    flows.join(&user, &room, req.reason, extra(&body)).await?;
     Ok(Reply(Response::new(room)))
 }

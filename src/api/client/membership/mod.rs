@@ -17,6 +17,8 @@ use ruma::{
     api::client::membership::{forget_room, invite_user},
 };
 
+use serde_json::{Map, Value};
+
 use crate::{Class, MatrixError, RateLimits, Routes, limits::Key};
 
 /// The endpoints of this module.
@@ -33,6 +35,11 @@ pub fn routes(routes: Routes) -> Routes {
         .add(unban::unban)
         .add(joined_rooms::joined_rooms)
         .add(joined_members::joined_members)
+}
+
+/// What a body has beside the parameters of the endpoint, for the member event.
+fn extra(body: &[u8]) -> Map<String, Value> {
+    serde_json::from_slice(body).unwrap_or_default()
 }
 
 /// Takes one from the bucket that everybody shares for a room.
