@@ -15,6 +15,8 @@ pub enum Topic {
     Memberships(OwnedUserId),
     /// The user came, went, or said something of their presence.
     Presence(OwnedUserId),
+    /// The user's devices or their keys changed.
+    Devices(OwnedUserId),
 }
 
 /// A [`Topic`] at the position of its change.

@@ -55,6 +55,7 @@ struct State {
     rooms: Latest<RoomNum>,
     users: Latest<OwnedUserId>,
     presence: Latest<OwnedUserId>,
+    devices: Latest<OwnedUserId>,
 }
 
 /// Answers what changed since a position from memory; `None` where it does not reach back, and the caller asks
@@ -69,7 +70,12 @@ impl ChangeIndex {
     /// An index of what `writer` publishes after `now`.
     pub fn new(writer: WriterId, now: &Positions) -> Self {
         let floor = now.of(writer);
-        let state = State { rooms: Latest::new(floor), users: Latest::new(floor), presence: Latest::new(floor) };
+        let state = State {
+            rooms: Latest::new(floor),
+            users: Latest::new(floor),
+            presence: Latest::new(floor),
+            devices: Latest::new(floor),
+        };
         Self { writer, state: RwLock::new(state) }
     }
 
@@ -81,6 +87,7 @@ impl ChangeIndex {
                 Topic::Room(room) => state.rooms.record(RoomNum(*room), *n),
                 Topic::User(user) | Topic::Memberships(user) => state.users.record(user.clone(), *n),
                 Topic::Presence(user) => state.presence.record(user.clone(), *n),
+                Topic::Devices(user) => state.devices.record(user.clone(), *n),
             }
         }
     }
@@ -103,10 +110,11 @@ impl ChangeIndex {
     ) -> Option<bool> {
         let after = self.reach(since, upto)?;
         let state = self.state.read();
-        if after < state.rooms.floor || after < state.users.floor {
+        if after < state.rooms.floor || after < state.users.floor || after < state.devices.floor {
             return None;
         }
-        if state.users.at.get(user).is_some_and(|n| *n > after) || state.presence.since(after).next().is_some() {
+        let of_others = |latest: &Latest<OwnedUserId>| latest.since(after).next().is_some();
+        if state.users.changed(&user.to_owned(), after) || of_others(&state.presence) || of_others(&state.devices) {
             return Some(false);
         }
         for (seen, room) in state.rooms.since(after).enumerate() {

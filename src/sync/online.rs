@@ -109,6 +109,9 @@ impl Online {
                     }
                 }
                 Topic::Presence(user) => state.wake_neighbours(user),
+                Topic::Devices(user) if state.users.contains_key(user) => state.wake_neighbours(user),
+                // Devices log in and upload keys before they sync: whose rooms these are is not known here yet.
+                Topic::Devices(_) => state.users.values().for_each(|watcher| watcher.wake.notify_waiters()),
                 Topic::Memberships(user) => {
                     if let Some(watcher) = state.users.get(user) {
                         watcher.stale.store(true, Ordering::Release);

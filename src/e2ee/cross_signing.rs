@@ -1,0 +1,158 @@
+//! Cross-signing keys. Client-server API, "Cross-signing".
+
+use account::tables::DEVICES;
+use kv::{Read, Tx};
+use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedDeviceId, UserId};
+
+use crate::{
+    E2eeError, Keys, Result, changes, json,
+    tables::{CROSS_SIGNING, SIGNATURES},
+};
+
+/// What a cross-signing key is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CrossSigning {
+    /// It stands for the user and signs the other two.
+    Master,
+    /// It signs the user's devices.
+    SelfSigning,
+    /// It signs master keys of other users.
+    UserSigning,
+}
+
+impl CrossSigning {
+    /// As it is stored.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Master => 0,
+            Self::SelfSigning => 1,
+            Self::UserSigning => 2,
+        }
+    }
+
+    fn usage(self) -> &'static str {
+        match self {
+            Self::Master => "master",
+            Self::SelfSigning => "self_signing",
+            Self::UserSigning => "user_signing",
+        }
+    }
+}
+
+/// Cross-signing keys that a user uploads.
+#[derive(Debug, Clone, Default)]
+pub struct CrossSigningUpload {
+    /// The master key.
+    pub master: Option<CanonicalJsonObject>,
+    /// The self-signing key.
+    pub self_signing: Option<CanonicalJsonObject>,
+    /// The user-signing key.
+    pub user_signing: Option<CanonicalJsonObject>,
+}
+
+impl CrossSigningUpload {
+    fn iter(&self) -> impl Iterator<Item = (CrossSigning, &CanonicalJsonObject)> {
+        let keys = [
+            (CrossSigning::Master, &self.master),
+            (CrossSigning::SelfSigning, &self.self_signing),
+            (CrossSigning::UserSigning, &self.user_signing),
+        ];
+        keys.into_iter().filter_map(|(kind, key)| Some((kind, key.as_ref()?)))
+    }
+}
+
+/// The public part of a cross-signing key, which has exactly one.
+pub fn public(key: &CanonicalJsonObject) -> Option<String> {
+    let keys = json::member(key, "keys")?;
+    let (id, public) = keys.iter().next().filter(|_| keys.len() == 1)?;
+    let public = public.as_str()?;
+    (id.strip_prefix("ed25519:") == Some(public)).then(|| public.to_owned())
+}
+
+impl Keys {
+    /// Whether the user has to authenticate for this upload: unless they have no master key yet, or upload what is
+    /// there already.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn needs_authentication(&self, user: &UserId, upload: &CrossSigningUpload) -> Result<bool> {
+        let view = self.db.view();
+        if view.get(&CROSS_SIGNING, (user, CrossSigning::Master.code())).await?.is_none() {
+            return Ok(false);
+        }
+        for (kind, key) in upload.iter() {
+            let stored = view.get(&CROSS_SIGNING, (user, kind.code())).await?;
+            if stored.is_none_or(|stored| json::signed_part(&json::object(&stored)) != json::signed_part(key)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Stores cross-signing keys.
+    ///
+    /// # Errors
+    /// [`E2eeError::InvalidParam`], [`E2eeError::NoMasterKey`], [`E2eeError::IsDeviceId`],
+    /// [`E2eeError::InvalidSignature`].
+    pub async fn upload_cross_signing(&self, user: &UserId, upload: &CrossSigningUpload) -> Result<()> {
+        kv::retry(|| async {
+            let mut tx = self.db.begin();
+            let stored = tx.get(&CROSS_SIGNING, (user, CrossSigning::Master.code())).await?;
+            let stored = stored.map(|text| json::object(&text));
+            let master = upload.master.as_ref().or(stored.as_ref()).and_then(public).ok_or(E2eeError::NoMasterKey)?;
+            let mut changed = false;
+            for (kind, key) in upload.iter() {
+                check(user, kind, key, &master)?;
+                changed |= put(&mut tx, user, kind, key).await?;
+            }
+            if changed {
+                changes::mark(&mut tx, user).await?;
+                tx.commit().await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn check(user: &UserId, kind: CrossSigning, key: &CanonicalJsonObject, master: &str) -> Result<()> {
+    if json::string(key, "user_id") != Some(user.as_str()) {
+        return Err(E2eeError::InvalidParam("a cross-signing key is not of the user who sends it"));
+    }
+    let usage = key.get("usage").and_then(CanonicalJsonValue::as_array);
+    if !usage.is_some_and(|usage| usage.iter().any(|usage| usage.as_str() == Some(kind.usage()))) {
+        return Err(E2eeError::InvalidParam("the usage of a cross-signing key is not what it is sent as"));
+    }
+    let public = public(key).ok_or(E2eeError::InvalidParam("a cross-signing key has one ed25519 key by its name"))?;
+    if kind == CrossSigning::Master || public == master {
+        return if public == master && kind == CrossSigning::Master {
+            Ok(())
+        } else {
+            Err(E2eeError::InvalidParam("the master key must not serve as another key"))
+        };
+    }
+    let by_master = format!("ed25519:{master}");
+    let signed = json::signatures_of(key, user.as_str())
+        .any(|(id, signature)| id == by_master && json::is_signed(key, master, signature));
+    if signed { Ok(()) } else { Err(E2eeError::InvalidSignature("the key is not signed by the master key")) }
+}
+
+/// Stores a key; whether that changed something.
+async fn put(tx: &mut Tx, user: &UserId, kind: CrossSigning, key: &CanonicalJsonObject) -> Result<bool> {
+    let device = OwnedDeviceId::from(public(key).unwrap_or_default());
+    if tx.has(&DEVICES, (user, &device)).await? {
+        return Err(E2eeError::IsDeviceId);
+    }
+    let text = json::text(key);
+    let old = tx.get(&CROSS_SIGNING, (user, kind.code())).await?;
+    if old.as_ref() == Some(&text) {
+        return Ok(false);
+    }
+    if let Some(old) = old.as_deref().map(json::object).and_then(|old| public(&old))
+        && old != device.as_str()
+    {
+        tx.clear(&SIGNATURES, &(user, old.as_str()));
+    }
+    tx.put(&CROSS_SIGNING, (user, kind.code()), &text);
+    Ok(true)
+}

@@ -1,0 +1,157 @@
+//! Messages to devices. Client-server API, "Send-to-Device messaging".
+
+use std::collections::BTreeMap;
+
+use account::tables::DEVICES;
+use kv::{Db, Positions, Read, Stamp, Topic, Tx, View};
+use ruma::{DeviceId, OwnedDeviceId, OwnedServerName, OwnedUserId, UserId};
+
+use crate::{
+    Result,
+    tables::{MAIL, SENT},
+};
+
+/// Messages in one response.
+const PER_RESPONSE: usize = 100;
+
+/// Contents by user and device id, which may be `*`, as JSON.
+pub type Targets = BTreeMap<OwnedUserId, BTreeMap<String, String>>;
+
+/// What waits for a device.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mail {
+    /// In the order in which it was sent.
+    pub messages: Vec<String>,
+    /// Where the device stands after these, if there are more.
+    pub upto: Option<Stamp>,
+}
+
+/// Messages that wait for devices of this server. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Mailbox {
+    db: Db,
+    server: OwnedServerName,
+}
+
+impl Mailbox {
+    /// The messages in `db` to devices of users of `server`.
+    pub fn new(db: Db, server: OwnedServerName) -> Self {
+        Self { db, server }
+    }
+
+    /// Sends a message to each of `targets` once for each `transaction`. Devices that do not exist are passed over.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn send(
+        &self,
+        sender: (&UserId, &DeviceId),
+        kind: &str,
+        transaction: &str,
+        targets: &Targets,
+    ) -> Result<()> {
+        let (user, device) = sender;
+        kv::retry(|| async {
+            let mut tx = self.db.begin();
+            if tx.has(&SENT, (user, device, kind, transaction)).await? {
+                return Ok(());
+            }
+            tx.put(&SENT, (user, device, kind, transaction), &());
+            for (target, devices) in targets {
+                // Users of other servers get theirs by federation.
+                if target.server_name() == self.server {
+                    deliver(&mut tx, user, kind, target, devices).await?;
+                }
+            }
+            tx.commit().await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// The first messages to a device after `since` up to `upto`.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn read(
+        &self,
+        view: &View,
+        user: &UserId,
+        device: &DeviceId,
+        since: Option<&Positions>,
+        upto: &Positions,
+    ) -> Result<Mail> {
+        let mut mail = Mail::default();
+        for (writer, n) in upto.iter() {
+            let from = since.map_or(0, |since| since.of(writer)).saturating_add(1);
+            let to = Stamp { writer, n: n.saturating_add(1) };
+            let range = MAIL.between(&(user, device, Stamp { writer, n: from }), &(user, device, to));
+            let left = PER_RESPONSE.saturating_sub(mail.messages.len());
+            let rows = view.scan(&MAIL, range).by(8).first(left.saturating_add(1)).await?;
+            for (i, ((_, _, at), message)) in rows.into_iter().enumerate() {
+                if i >= left {
+                    return Ok(mail);
+                }
+                mail.messages.push(message);
+                mail.upto = Some(at);
+            }
+        }
+        mail.upto = None;
+        Ok(mail)
+    }
+
+    /// Removes the messages up to `since`, which the device has.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn acknowledge(&self, user: &UserId, device: &DeviceId, since: &Positions) -> Result<()> {
+        let view = self.db.view();
+        let mut keys = Vec::new();
+        for ((_, _, at), _) in view.scan(&MAIL, MAIL.under(&(user, device))).by(8).first(PER_RESPONSE * 2).await? {
+            if since.covers(at) {
+                keys.push((user, device, at));
+            }
+        }
+        if keys.is_empty() {
+            return Ok(());
+        }
+        kv::retry(|| async {
+            // Lost in a crash it is done again with the next token.
+            let mut tx = self.db.begin().relaxed();
+            keys.iter().for_each(|key| tx.delete(&MAIL, *key));
+            tx.commit().await?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Puts messages to devices of `target` into `tx`.
+async fn deliver(
+    tx: &mut Tx,
+    sender: &UserId,
+    kind: &str,
+    target: &UserId,
+    contents: &BTreeMap<String, String>,
+) -> Result<()> {
+    let mut messages: BTreeMap<OwnedDeviceId, &str> = BTreeMap::new();
+    if let Some(content) = contents.get("*") {
+        let devices = tx.scan(&DEVICES, DEVICES.under(&(target,))).collect().await?;
+        messages.extend(devices.into_iter().map(|((_, device), _)| (device, content.as_str())));
+    }
+    let named = contents.iter().filter(|(device, _)| *device != "*");
+    messages.extend(named.map(|(device, content)| (device.as_str().into(), content.as_str())));
+    let mut slot = None;
+    for (device, content) in messages {
+        if tx.has(&DEVICES, (target, &device)).await? {
+            let slot = *slot.get_or_insert_with(|| tx.stamp());
+            let [kind, sender] = [kind, sender.as_str()].map(|text| serde_json::Value::from(text).to_string());
+            let message = format!("{{\"type\":{kind},\"sender\":{sender},\"content\":{content}}}");
+            tx.put(&MAIL, (target, &device, slot), &message);
+        }
+    }
+    if let Some(slot) = slot {
+        tx.announce(Topic::User(target.to_owned()), slot);
+    }
+    Ok(())
+}

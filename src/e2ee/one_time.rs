@@ -1,0 +1,96 @@
+//! Uploading one-time and fallback keys.
+
+use std::collections::BTreeMap;
+
+use kv::{Read, Slot, Tx};
+use ruma::{CanonicalJsonObject, DeviceId, UserId};
+
+use crate::{
+    E2eeError, Keys, Result, json,
+    tables::{COUNTS, FALLBACK, Fallback, ONE_TIME, ONE_TIME_IDS, Seen, StoredKey},
+};
+
+/// Every client reads its count, also when there are none.
+const USUAL: &str = "signed_curve25519";
+
+/// What a device has left of its keys.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyCounts {
+    /// Unclaimed one-time keys by algorithm.
+    pub one_time: BTreeMap<String, u64>,
+    /// Algorithms of which a fallback key is unused.
+    pub unused_fallbacks: Vec<String>,
+}
+
+/// The algorithm of a key id.
+pub fn algorithm(id: &str) -> Result<&str> {
+    match id.split_once(':') {
+        Some((algorithm, name)) if !algorithm.is_empty() && !name.is_empty() => Ok(algorithm),
+        _ => Err(E2eeError::InvalidParam("a key id is an algorithm, a colon and a name")),
+    }
+}
+
+/// Adds one-time keys in `tx`.
+pub async fn add(
+    tx: &mut Tx,
+    user: &UserId,
+    device: &DeviceId,
+    slot: Slot,
+    keys: &BTreeMap<String, CanonicalJsonObject>,
+) -> Result<()> {
+    let mut added: BTreeMap<&str, u64> = BTreeMap::new();
+    for (index, (id, key)) in (0..).zip(keys) {
+        let algorithm = algorithm(id)?;
+        let text = json::text(key);
+        let hash = *blake3::hash(text.as_bytes()).as_bytes();
+        match tx.get(&ONE_TIME_IDS, (user, device, id)).await? {
+            Some(seen) if seen.hash == hash => continue,
+            Some(seen) if !seen.claimed => return Err(E2eeError::KeyExists(id.clone())),
+            Some(_) | None => {}
+        }
+        tx.put(&ONE_TIME_IDS, (user, device, id), &Seen { hash, claimed: false });
+        tx.put(&ONE_TIME, (user, device, algorithm, slot, index), &StoredKey { id: id.clone(), json: text });
+        *added.entry(algorithm).or_default() += 1;
+    }
+    for (algorithm, n) in added {
+        let count = tx.get(&COUNTS, (user, device, algorithm)).await?.unwrap_or(0);
+        tx.put(&COUNTS, (user, device, algorithm), &count.saturating_add(n));
+    }
+    Ok(())
+}
+
+/// Sets fallback keys in `tx`; one that is there already stays as used as it is.
+pub async fn set_fallbacks(
+    tx: &mut Tx,
+    user: &UserId,
+    device: &DeviceId,
+    keys: &BTreeMap<String, CanonicalJsonObject>,
+) -> Result<()> {
+    for (id, key) in keys {
+        let algorithm = algorithm(id)?;
+        let key = StoredKey { id: id.clone(), json: json::text(key) };
+        let old = tx.get(&FALLBACK, (user, device, algorithm)).await?;
+        if old.is_none_or(|old| old.key != key) {
+            tx.put(&FALLBACK, (user, device, algorithm), &Fallback { key, used: false });
+        }
+    }
+    Ok(())
+}
+
+impl Keys {
+    /// What is left of the keys of a device.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn counts(&self, read: &impl Read, user: &UserId, device: &DeviceId) -> Result<KeyCounts> {
+        let mut counts = KeyCounts::default();
+        counts.one_time.insert(USUAL.to_owned(), 0);
+        for ((_, _, algorithm), count) in read.scan(&COUNTS, COUNTS.under(&(user, device))).by(4).collect().await? {
+            counts.one_time.insert(algorithm, count);
+        }
+        let fallbacks = read.scan(&FALLBACK, FALLBACK.under(&(user, device))).by(4).collect().await?;
+        let unused = fallbacks.into_iter().filter(|(_, fallback)| !fallback.used);
+        counts.unused_fallbacks = unused.map(|((_, _, algorithm), _)| algorithm).collect();
+        Ok(counts)
+    }
+}

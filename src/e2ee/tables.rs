@@ -1,0 +1,101 @@
+//! The tables of this crate; ids from 0x0700. Keys and messages are JSON text, as canonical as ruma writes it.
+
+use kv::{Stamp, Stamped, Table, TableInfo};
+use ruma::{OwnedDeviceId, OwnedUserId};
+use serde::{Deserialize, Serialize};
+
+use crate::session::BackedUp;
+
+/// Identity keys of devices.
+pub const DEVICE_KEYS: Table<(OwnedUserId, OwnedDeviceId), String> = Table::new(0x0700, "e2ee.device_keys", 1);
+/// Unclaimed one-time keys by algorithm, in the order of uploads; the last part tells those of one upload apart.
+pub const ONE_TIME: Table<(OwnedUserId, OwnedDeviceId, String, Stamp, u32), StoredKey> =
+    Table::new(0x0701, "e2ee.one_time_keys", 1);
+/// What is known of every one-time key that a device has uploaded, by `algorithm:id`.
+pub const ONE_TIME_IDS: Table<(OwnedUserId, OwnedDeviceId, String), Seen> =
+    Table::new(0x0702, "e2ee.one_time_key_ids", 1);
+/// How many one-time keys of an algorithm are unclaimed.
+pub const COUNTS: Table<(OwnedUserId, OwnedDeviceId, String), u64> = Table::new(0x0703, "e2ee.one_time_key_counts", 1);
+/// Fallback keys by algorithm.
+pub const FALLBACK: Table<(OwnedUserId, OwnedDeviceId, String), Fallback> = Table::new(0x0704, "e2ee.fallback_keys", 1);
+/// Cross-signing keys by [`crate::CrossSigning::code`].
+pub const CROSS_SIGNING: Table<(OwnedUserId, u8), String> = Table::new(0x0705, "e2ee.cross_signing_keys", 1);
+/// Signatures that were added to keys: whose key, device id or public key, who signed, with which key.
+pub const SIGNATURES: Table<(OwnedUserId, String, OwnedUserId, String), String> =
+    Table::new(0x0706, "e2ee.signatures", 1);
+/// When the devices or cross-signing keys of a user last changed.
+pub const CHANGED: Table<OwnedUserId, Stamped<()>> = Table::new(0x0707, "e2ee.changed", 1);
+/// The same in order of position: one row per user.
+pub const CHANGE_LOG: Table<Stamp, OwnedUserId> = Table::new(0x0708, "e2ee.change_log", 1);
+/// Users of whose keys only the first one sees something new: that they signed them.
+pub const OWN_LOG: Table<(OwnedUserId, Stamp), OwnedUserId> = Table::new(0x0709, "e2ee.own_changes", 1);
+/// Messages to devices.
+pub const MAIL: Table<(OwnedUserId, OwnedDeviceId, Stamp), String> = Table::new(0x070A, "e2ee.mail", 1);
+/// Transactions of messages that a device has sent: event type and transaction id.
+pub const SENT: Table<(OwnedUserId, OwnedDeviceId, String, String), ()> = Table::new(0x070B, "e2ee.sent", 1);
+/// Key backups; deleted ones stay so that their number is not used again.
+pub const BACKUPS: Table<(OwnedUserId, u64), Backup> = Table::new(0x070C, "e2ee.backups", 1);
+/// Sessions of a backup by room and session id.
+pub const BACKED_UP: Table<(OwnedUserId, u64, String, String), BackedUp> = Table::new(0x070D, "e2ee.backed_up", 1);
+
+/// Every table of this crate.
+pub const ALL: &[TableInfo] = &[
+    DEVICE_KEYS.info(),
+    ONE_TIME.info(),
+    ONE_TIME_IDS.info(),
+    COUNTS.info(),
+    FALLBACK.info(),
+    CROSS_SIGNING.info(),
+    SIGNATURES.info(),
+    CHANGED.info(),
+    CHANGE_LOG.info(),
+    OWN_LOG.info(),
+    MAIL.info(),
+    SENT.info(),
+    BACKUPS.info(),
+    BACKED_UP.info(),
+];
+
+/// A key with its id.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredKey {
+    /// `algorithm:id`
+    pub id: String,
+    /// The key.
+    pub json: String,
+}
+
+/// A one-time key that was uploaded at some time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Of its JSON.
+    pub hash: [u8; 32],
+    /// Whether it was handed out.
+    pub claimed: bool,
+}
+
+/// A key for when no one-time key is left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fallback {
+    /// The key.
+    pub key: StoredKey,
+    /// Whether it was handed out.
+    pub used: bool,
+}
+
+/// A key backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// How its sessions are encrypted.
+    pub algorithm: String,
+    /// JSON object.
+    pub auth_data: String,
+    /// Counts the changes of its sessions.
+    pub etag: u64,
+    /// Sessions in it.
+    pub count: u64,
+    /// Whether it was deleted.
+    pub deleted: bool,
+}
+
+kv::value!(StoredKey, Seen, Fallback, Backup, BackedUp);
