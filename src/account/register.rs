@@ -56,7 +56,8 @@ impl Accounts {
     /// # Errors
     /// [`AccountError::RegistrationClosed`] when there is none.
     pub async fn registration_flows(&self) -> Result<Vec<UiaFlow>> {
-        let with_token = UiaFlow(vec![stage::REGISTRATION_TOKEN]);
+        // The second stage proves nothing, but there are clients that know this flow only with it.
+        let with_token = UiaFlow(vec![stage::REGISTRATION_TOKEN, stage::DUMMY]);
         let first_admin = self.first_admin_token().await?.is_some();
         match self.config.registration.mode {
             RegistrationMode::Open if first_admin => Ok(vec![UiaFlow(vec![stage::DUMMY]), with_token]),

@@ -2,6 +2,8 @@
 //! body, shape.
 
 use account::UserRow;
+use std::borrow::Cow;
+
 use axum::{
     body::Body,
     extract::{FromRequest, FromRequestParts, RawPathParams, Request},
@@ -147,7 +149,8 @@ async fn decode<R: IncomingRequest>(parts: &mut Parts, body: &[u8], state: &AppS
     an_object(body)?;
     // Some clients leave out a body of which every part is optional.
     let body: &[u8] = if body.is_empty() { b"{}" } else { body };
-    let mut request = http::Request::new(body);
+    let body = without_empty_auth(body);
+    let mut request = http::Request::new(&*body);
     request.method_mut().clone_from(&parts.method);
     request.uri_mut().clone_from(&parts.uri);
     request.headers_mut().clone_from(&parts.headers);
@@ -163,6 +166,23 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, MatrixError>
         }
         Err(_) => Err(MatrixError::not_json("the body ended early")),
     }
+}
+
+/// The body without an `auth` that names neither a stage nor a session: some clients begin with one, and mean none.
+fn without_empty_auth(body: &[u8]) -> Cow<'_, [u8]> {
+    const AUTH: &[u8] = b"\"auth\"";
+    if !body.windows(AUTH.len()).any(|window| window == AUTH) {
+        return Cow::Borrowed(body);
+    }
+    let Ok(mut object) = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body) else {
+        return Cow::Borrowed(body);
+    };
+    let auth = object.get("auth").and_then(serde_json::Value::as_object);
+    if auth.is_some_and(|auth| !auth.contains_key("type") && !auth.contains_key("session")) {
+        object.remove("auth");
+        return Cow::Owned(serde_json::Value::Object(object).to_string().into_bytes());
+    }
+    Cow::Borrowed(body)
 }
 
 /// Refuses bodies that are not an object, as arrays, which would do for a struct otherwise.

@@ -57,10 +57,15 @@ async fn the_first_administrator_registers_on_a_closed_server() {
     let closed = |config: &mut hearth::Config| config.registration.mode = Default::default();
     let server = TestServer::builder().in_memory().config(closed).start().await;
     let token = server.server().wired().state.accounts.first_admin_token().await.unwrap().unwrap();
-    let auth = json!({ "type": "m.login.registration_token", "token": token });
-    let body = json!({ "username": "root", "password": "p", "auth": auth });
-    assert_eq!(post(&server, "/register", body.clone()).await.ok()["user_id"], "@root:test.example");
-    assert_eq!(refused(&post(&server, "/register", body).await), (403, "M_FORBIDDEN".into()));
+    let body = |auth| json!({ "username": "root", "password": "p", "auth": auth });
+    let asked = post(&server, "/register", body(json!({}))).await;
+    assert_eq!(asked.status, 401, "an empty auth is none");
+    let first = json!({ "type": "m.login.registration_token", "token": token, "session": asked.json()["session"] });
+    let half = post(&server, "/register", body(first)).await;
+    assert_eq!(half.json()["completed"], json!(["m.login.registration_token"]));
+    let second = json!({ "type": "m.login.dummy", "session": asked.json()["session"] });
+    assert_eq!(post(&server, "/register", body(second.clone())).await.ok()["user_id"], "@root:test.example");
+    assert_eq!(refused(&post(&server, "/register", body(second)).await), (403, "M_FORBIDDEN".into()));
     server.stop().await;
 }
 
