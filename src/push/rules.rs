@@ -193,11 +193,11 @@ fn content(rules: &Ruleset) -> Value {
     json!({ "global": global })
 }
 
-/// Refuses kinds of rules that do not exist.
+/// There are no rules of kinds that do not exist.
 fn known(kind: &RuleKind) -> Result<()> {
     match kind {
         RuleKind::Override | RuleKind::Content | RuleKind::Room | RuleKind::Sender | RuleKind::Underride => Ok(()),
-        _ => Err(PushError::Invalid("a push rule is of kind override, content, room, sender or underride".into())),
+        _ => Err(PushError::UnknownRule),
     }
 }
 

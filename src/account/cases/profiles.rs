@@ -1,3 +1,4 @@
+use kv::Read;
 use serde_json::json;
 
 use super::*;

@@ -57,7 +57,7 @@ async fn what_is_no_rule_of_a_user_is_refused() {
     let default = rig.rules.remove(&alice, &RuleKind::Underride, ".m.rule.message").await;
     assert!(matches!(default, Err(PushError::Invalid(_))));
     let kind = RuleKind::from("sideride");
-    assert!(matches!(rig.rules.one(&alice, &kind, ".m.rule.message").await, Err(PushError::Invalid(_))));
+    assert!(matches!(rig.rules.one(&alice, &kind, ".m.rule.message").await, Err(PushError::UnknownRule)));
     assert!(matches!(rig.rules.one(&alice, &RuleKind::Room, "!x:y").await, Err(PushError::UnknownRule)));
 }
 

@@ -17,4 +17,5 @@ mod edge;
 mod history;
 mod media;
 mod operation;
+mod people;
 mod rooms;
