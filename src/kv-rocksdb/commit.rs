@@ -16,6 +16,7 @@ use crate::{
     open::{self, engine_error},
     options::Hooks,
     own,
+    publish::Crowd,
 };
 
 /// What the engine's handle and the syncer thread share.
@@ -47,6 +48,8 @@ pub struct Core {
     pub needs_sync: bool,
     /// Whether a group is being published; groups follow each other.
     pub publishing: bool,
+    /// Whether it is worth waiting for more commits.
+    pub crowd: Crowd,
     /// The snapshot at `sequence`, if one was taken.
     latest: Option<Arc<Held>>,
     /// RocksDB's sequence number up to which the log is fsynced.
@@ -79,6 +82,7 @@ impl Core {
             queue: Vec::new(),
             needs_sync: false,
             publishing: false,
+            crowd: Crowd::default(),
             latest: None,
             durable: db.latest_sequence_number(),
             life: Life::Open,

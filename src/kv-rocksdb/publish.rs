@@ -3,7 +3,10 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    time::{Duration, Instant},
 };
+
+use parking_lot::MutexGuard;
 
 use kv::{Announcement, Error, Observer, Positions, Result};
 
@@ -16,6 +19,43 @@ use crate::{
     open::engine_error,
     own,
 };
+
+/// Commits that are worth an fsync of their own when there is a crowd.
+const GROUP: usize = 12;
+/// The longest that a commit waits for others: as long as an fsync takes on an ordinary disk.
+const GATHER_FOR: Duration = Duration::from_millis(4);
+/// After waiting in vain, so many groups go without.
+const PATIENCE: u32 = 256;
+
+/// Whether many commit at the same time, as far as the last groups tell. One sender alone never waits.
+#[derive(Debug, Default)]
+pub struct Crowd {
+    /// Waiting brought a group together the last time.
+    is_there: bool,
+    /// The size of the last group.
+    last: usize,
+    /// Groups until the next try.
+    pause: u32,
+}
+
+impl Crowd {
+    fn is_likely(&mut self, queued: usize) -> bool {
+        if self.is_there {
+            return true;
+        }
+        self.pause = self.pause.saturating_sub(1);
+        self.pause == 0 && queued.max(self.last) > 1
+    }
+
+    fn learn(&mut self, gathered: usize) {
+        let came = gathered >= GROUP / 2;
+        if !came && (self.is_there || self.pause == 0) && self.last.max(gathered) > 1 {
+            self.pause = PATIENCE;
+        }
+        self.is_there = came;
+        self.last = gathered;
+    }
+}
 
 /// Commits that become durable and visible together.
 pub struct Group {
@@ -58,10 +98,31 @@ impl Shared {
         loop {
             match (&core.life, core.publishing, core.queue.is_empty()) {
                 (Life::Failed(_), ..) | (Life::Closing, false, true) => return None,
-                (_, false, false) => return Some(self.take_group(&mut core)),
+                (_, false, false) => {
+                    if core.needs_sync {
+                        self.gather(&mut core);
+                    }
+                    return Some(self.take_group(&mut core));
+                }
                 _ => self.work.wait(&mut core),
             }
         }
+    }
+
+    /// Waits a moment for more commits when there is a crowd: on a fast disk one fsync would end before the next
+    /// commit of 64 senders is there, and each would pay for its own.
+    fn gather(&self, core: &mut MutexGuard<'_, Core>) {
+        let queued = core.queue.len();
+        if queued < GROUP && core.crowd.is_likely(queued) {
+            let deadline = Instant::now() + GATHER_FOR;
+            while core.queue.len() < GROUP && core.life == Life::Open {
+                if self.work.wait_until(core, deadline).timed_out() {
+                    break;
+                }
+            }
+        }
+        let gathered = core.queue.len();
+        core.crowd.learn(gathered);
     }
 
     /// Makes `group` durable as it asks, tells observers, and answers those who wait.
