@@ -1,6 +1,6 @@
 //! What local users may not send although the authorization rules let it pass.
 
-use event::Pdu;
+use event::{Draft, Pdu};
 use kv::Read;
 use ruma::events::TimelineEventType;
 use serde_json::Value;
@@ -10,10 +10,19 @@ use crate::{Outgoing, Result, RoomError, Rooms, Tip, num::RoomNum};
 /// The levels that stand directly in the content of `m.room.power_levels`.
 const LEVELS: [&str; 7] = ["ban", "events_default", "invite", "kick", "redact", "state_default", "users_default"];
 
+/// Checks what the client-server API says of the content of some events; the authorization rules would refuse
+/// some of it as well, without saying what is wrong.
+pub(crate) fn check_content(draft: &Draft) -> Result<()> {
+    match (&draft.kind, &draft.state_key) {
+        (TimelineEventType::RoomMessage, None) => check_message(draft.content.get()),
+        (TimelineEventType::RoomPowerLevels, Some(_)) => check_power_levels(draft.content.get()),
+        _ => Ok(()),
+    }
+}
+
 impl Rooms {
-    /// Checks an event of a local user against what the client-server API says of its content and of what it
-    /// refers to.
-    pub(crate) async fn check_outgoing(
+    /// Checks what an event of a local user refers to.
+    pub(crate) async fn check_references(
         &self,
         read: &impl Read,
         room: RoomNum,
@@ -21,12 +30,8 @@ impl Rooms {
         out: &Outgoing,
         pdu: &Pdu,
     ) -> Result<()> {
-        let is_state = pdu.state_key.is_some();
-        match &pdu.kind {
-            TimelineEventType::RoomMessage if !is_state => check_message(pdu.content.get())?,
-            TimelineEventType::RoomPowerLevels if is_state => check_power_levels(pdu.content.get())?,
-            TimelineEventType::RoomRedaction => self.check_redaction(read, room, tip, pdu).await?,
-            _ => {}
+        if pdu.kind == TimelineEventType::RoomRedaction {
+            self.check_redaction(read, room, tip, pdu).await?;
         }
         self.check_relation(read, room, out).await
     }

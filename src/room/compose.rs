@@ -13,6 +13,7 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     Result, RoomError, RoomInfo, Rooms, Tip,
+    check::check_content,
     lookup::rules,
     num::{EventNum, RoomNum},
     row::Transaction,
@@ -79,6 +80,7 @@ impl Rooms {
     /// # Errors
     /// [`RoomError::UnknownRoom`], [`RoomError::Denied`], [`RoomError::TooLarge`], [`RoomError::BadContent`].
     pub async fn send(&self, room_id: &RoomId, out: &Outgoing) -> Result<OwnedEventId> {
+        check_content(&out.draft)?;
         let moment = self.moment();
         let room = self.num(&self.db.view(), room_id).await?;
         let turn = self.queue.turn(room).await;
@@ -124,7 +126,7 @@ impl Rooms {
         let info = self.info(tx, room).await?;
         let rules = rules(&info.version)?;
         let pdu = self.build(tx, room, &info, &rules, tip, out, moment).await?;
-        self.check_outgoing(tx, room, tip, out, &pdu).await?;
+        self.check_references(tx, room, tip, out, &pdu).await?;
         let transaction = out.once.as_ref().map(|once| {
             tx.put(&TRANSACTIONS, (&*out.sender, &*once.device, out.scope(room, once)), &pdu.event_id);
             Transaction { device: once.device.clone(), id: once.id.clone() }

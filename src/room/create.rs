@@ -92,6 +92,7 @@ impl Rooms {
             let mut tx = self.db.begin();
             let (info, mut tip) = self.found(&mut tx, &founding, moment).await?;
             for draft in content::drafts(new, &founding.rules)? {
+                crate::check::check_content(&draft).map_err(|error| RoomError::InvalidState(error.to_string()))?;
                 let out = Outgoing::new(&new.creator, draft);
                 self.compose(&mut tx, founding.num, &mut tip, &out, moment).await.map_err(contradiction)?;
             }
