@@ -21,6 +21,28 @@ impl Flows {
         self.carry_conditional_rules(user, &old, room).await
     }
 
+    /// After a room got a tombstone: those who are in its replacement already, as who made that by hand, keep what
+    /// they had set. Doing it again changes nothing.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn follow_tombstone(&self, old: &RoomId) -> Result<()> {
+        let view = self.rooms.db().view();
+        let tombstone = self.state_content(&view, self.rooms.num(&view, old).await?, "m.room.tombstone").await?;
+        let new = tombstone.get("replacement_room").and_then(Value::as_str);
+        let Some(new) = new.and_then(|new| OwnedRoomId::try_from(new).ok()) else { return Ok(()) };
+        let room = match self.rooms.num(&view, &new).await {
+            Err(RoomError::UnknownRoom) => return Ok(()),
+            other => other?,
+        };
+        for member in self.rooms.members(&view, room, Membership::Join).await? {
+            if member.user.server_name() == self.rooms.server() {
+                self.carry_over(&member.user, &new).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// The room that says that it goes on in `room`, if `user` had a part in it.
     async fn predecessor(&self, user: &UserId, id: &RoomId) -> Result<Option<OwnedRoomId>> {
         let view = self.rooms.db().view();

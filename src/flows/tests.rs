@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use account::{AccountData, Accounts, NewAccount, Permit, Profiles};
 use base::Clock;
-use event::Signer;
+use event::{Draft, Signer};
 use kv::{Db, Engine, flaky::Flaky, memory::Memory};
-use room::{CreateRoom, MemberProfile, Membership, Preset, RoomError, Rooms};
+use room::{CreateRoom, MemberProfile, Membership, Outgoing, Preset, RoomError, Rooms};
 use ruma::{OwnedRoomId, OwnedUserId, RoomVersionId, UserId};
 use serde_json::{Map, Value, json};
 
@@ -224,5 +224,24 @@ async fn a_join_carries_what_its_user_adds_and_no_more() {
         let Value::Object(extra) = extra else { unreachable!() };
         rig.flows.join(&user("bob"), &room, None, extra).await.unwrap();
         assert_eq!(rig.member(&room, "bob").await, json!({ "membership": "join", "foo": "bar" }));
+    }
+}
+
+#[tokio::test]
+async fn who_replaces_a_room_by_hand_keeps_what_they_set() {
+    for rig in rigs().await {
+        let alice = user("alice");
+        let old = rig.room(&[]).await.unwrap();
+        rig.flows.account_data.set_tag(&alice, &old, "m.favourite", &Map::new()).await.unwrap();
+        let content = Map::from_iter([("predecessor".into(), json!({ "room_id": old }))]);
+        let new = rig.flows.create(CreateRoom { creation_content: content, ..create() }, Vec::new()).await.unwrap();
+        rig.flows.follow_tombstone(&old).await.unwrap();
+        assert!(rig.flows.account_data.tags(&alice, &new).await.unwrap().is_empty());
+        let content = json!({ "body": "moved", "replacement_room": new }).to_string();
+        let content = serde_json::value::RawValue::from_string(content).unwrap();
+        let tombstone = Outgoing::new(&alice, Draft::state("m.room.tombstone".into(), "", content));
+        rig.flows.rooms.send(&old, &tombstone).await.unwrap();
+        rig.flows.follow_tombstone(&old).await.unwrap();
+        assert!(rig.flows.account_data.tags(&alice, &new).await.unwrap().contains_key("m.favourite"));
     }
 }

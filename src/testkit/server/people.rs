@@ -45,6 +45,10 @@ async fn a_join_carries_what_its_user_adds() {
         bob.post(&path, json!({ "foo": "bar", "reason": "tea", "avatar_url": "mxc://x/y" })).await;
         let member = bob.get(&format!("/v3/rooms/{room}/state/m.room.member/{}", bob.user_id)).await;
         assert_eq!(member, json!({ "membership": "join", "foo": "bar", "reason": "tea" }));
+        let body = json!({ "membership": "join", "displayname": "Bob here", "reason": "why", "foo": "baz" });
+        let path = format!("/v3/rooms/{room}/state/m.room.member/{}", bob.user_id);
+        bob.put(&path, body.clone()).await;
+        assert_eq!(bob.get(&path).await, body);
     }
 }
 

@@ -7,7 +7,7 @@ use ruma::{
     api::client::state::send_state_event::v3::{Request, Response},
     events::StateEventType,
 };
-use serde_json::value::RawValue;
+use serde_json::{Map, Value, value::RawValue};
 
 use crate::{Authed, MatrixError, Reply, client::own::not_suspended};
 
@@ -28,7 +28,10 @@ pub async fn put(
         StateEventType::RoomMember if req.state_key == user && membership(&content) == Some(Membership::Join) => {
             // A restricted room wants to know who lets the user in; that is found by the same way as for `/join`.
             let profile = MemberProfile::of_content(content.get());
+            let extra: Map<String, Value> = serde_json::from_str(content.get()).unwrap_or_default();
+            let reason = extra.get("reason").and_then(Value::as_str).map(str::to_owned);
             let join = MemberChange::own(user.clone(), MemberAction::Join).with_profile(profile);
+            let join = join.with_reason(reason).with_extra(extra);
             if rooms.change_member(&req.room_id, &join).await? {
                 return Ok(Reply(Response::new(current(&rooms, &req.room_id, &user).await?)));
             }
@@ -39,8 +42,13 @@ pub async fn put(
         }
         _ => {}
     }
+    let is_tombstone = req.event_type == StateEventType::RoomTombstone && req.state_key.is_empty();
     let draft = Draft::state(req.event_type.to_string().into(), req.state_key, content);
-    Ok(Reply(Response::new(rooms.send(&req.room_id, &Outgoing::new(&user, draft)).await?)))
+    let event = rooms.send(&req.room_id, &Outgoing::new(&user, draft)).await?;
+    if is_tombstone && let Err(error) = flows.follow_tombstone(&req.room_id).await {
+        tracing::warn!(room = %req.room_id, %error, "members did not keep their settings in a replaced room");
+    }
+    Ok(Reply(Response::new(event)))
 }
 
 fn membership(content: &RawValue) -> Option<Membership> {
