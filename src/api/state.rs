@@ -4,6 +4,7 @@ use std::{ops::Deref, sync::Arc};
 
 use account::{AccountData, Accounts, Filters, Profiles, Uia};
 use axum::extract::FromRef;
+use e2ee::{Backups, Keys, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
 use flows::Flows;
 use media::Media;
@@ -63,6 +64,12 @@ parts! {
     account_data: AccountData,
     /// Filters.
     filters: Filters,
+    /// Encryption keys.
+    keys: Keys,
+    /// Messages to devices.
+    mailbox: Mailbox,
+    /// Key backups.
+    backups: Backups,
     /// Media.
     media: Media,
     /// Rooms.

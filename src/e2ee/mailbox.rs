@@ -23,7 +23,7 @@ pub struct Mail {
     /// In the order in which it was sent.
     pub messages: Vec<String>,
     /// Where the device stands after these, if there are more.
-    pub upto: Option<Stamp>,
+    pub upto: Option<Positions>,
 }
 
 /// Messages that wait for devices of this server. Cheap to clone.
@@ -82,21 +82,23 @@ impl Mailbox {
         upto: &Positions,
     ) -> Result<Mail> {
         let mut mail = Mail::default();
+        let mut reached = since.cloned().unwrap_or_default();
         for (writer, n) in upto.iter() {
-            let from = since.map_or(0, |since| since.of(writer)).saturating_add(1);
+            let from = reached.of(writer).saturating_add(1);
             let to = Stamp { writer, n: n.saturating_add(1) };
             let range = MAIL.between(&(user, device, Stamp { writer, n: from }), &(user, device, to));
             let left = PER_RESPONSE.saturating_sub(mail.messages.len());
             let rows = view.scan(&MAIL, range).by(8).first(left.saturating_add(1)).await?;
             for (i, ((_, _, at), message)) in rows.into_iter().enumerate() {
                 if i >= left {
+                    mail.upto = Some(reached);
                     return Ok(mail);
                 }
                 mail.messages.push(message);
-                mail.upto = Some(at);
+                reached.advance(writer, at.n);
             }
+            reached.advance(writer, n);
         }
-        mail.upto = None;
         Ok(mail)
     }
 

@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use account::{AccountData, Accounts, DeviceProjection, Filters, Profiles, Uia};
 use api::{AppState, Parts, RateLimits, Stopping};
 use base::Clock;
+use e2ee::{Backups, Keys, KeysProjection, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
 use flows::Flows;
 use kv::{Db, Engine, TableInfo};
@@ -37,12 +38,20 @@ pub struct Wired {
 
 /// The tables of all crates.
 fn tables() -> Vec<TableInfo> {
-    [account::tables::ALL, ephemeral::tables::ALL, media::tables::ALL, push::tables::ALL, room::tables::ALL].concat()
+    [
+        account::tables::ALL,
+        e2ee::tables::ALL,
+        ephemeral::tables::ALL,
+        media::tables::ALL,
+        push::tables::ALL,
+        room::tables::ALL,
+    ]
+    .concat()
 }
 
 /// What is removed with a device.
 fn device_projections() -> Vec<Box<dyn DeviceProjection>> {
-    vec![Box::new(PushersProjection)]
+    vec![Box::new(KeysProjection), Box::new(PushersProjection)]
 }
 
 /// What is derived from every event, in the transaction that appends it.
@@ -122,6 +131,8 @@ impl Wired {
         let profiles = Profiles::new(db.clone());
         let push_rules = Rules::new(db.clone(), rooms.clone());
         let counts = Counts::new(rooms.clone(), receipts.clone());
+        let keys = Keys::new(db.clone(), server.clone());
+        let mailbox = Mailbox::new(db.clone(), server.clone());
         let sources = Sources {
             rooms: rooms.clone(),
             account_data: account_data.clone(),
@@ -130,6 +141,8 @@ impl Wired {
             presence: presence.clone(),
             counts: counts.clone(),
             push_rules: push_rules.clone(),
+            keys: keys.clone(),
+            mailbox: mailbox.clone(),
         };
         let flows = Flows {
             accounts: accounts.clone(),
@@ -154,6 +167,9 @@ impl Wired {
             profiles,
             account_data,
             filters: Filters::new(db.clone()),
+            keys,
+            mailbox,
+            backups: Backups::new(db.clone()),
             accounts,
             media,
             rooms,

@@ -16,6 +16,9 @@ pub enum SyncError {
     /// Push rules or counts could not be read.
     #[error(transparent)]
     Push(#[from] push::PushError),
+    /// Keys or messages to devices could not be read.
+    #[error(transparent)]
+    E2ee(#[from] e2ee::E2eeError),
     /// Storage.
     #[error(transparent)]
     Store(#[from] kv::Error),

@@ -135,6 +135,13 @@ impl ChangeIndex {
         (after >= state.users.floor).then(|| state.users.at.get(user).is_some_and(|n| *n > after))
     }
 
+    /// Whether anybody's devices changed after `since`.
+    pub fn devices(&self, since: &Positions, upto: &Positions) -> Option<bool> {
+        let after = self.reach(since, upto)?;
+        let state = self.state.read();
+        (after >= state.devices.floor).then(|| state.devices.since(after).next().is_some())
+    }
+
     /// The users whose presence changed after `since`; empty where the index does not reach back, as presence
     /// is not worth asking the database.
     pub fn presence(&self, since: &Positions) -> Vec<OwnedUserId> {

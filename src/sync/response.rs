@@ -1,5 +1,6 @@
 //! The parts of a `/sync` response and how they are written.
 
+use kv::Positions;
 use push::Unread;
 
 use crate::json::{self, Object};
@@ -116,9 +117,11 @@ pub struct Response {
     pub presence: Vec<Vec<u8>>,
     /// Messages to this device.
     pub to_device: Vec<Vec<u8>>,
+    /// Up to where those are sent, if there are more.
+    pub to_device_upto: Option<Positions>,
     /// Users whose devices changed.
     pub devices_changed: Vec<String>,
-    /// Users with whom no encrypted room is shared any more.
+    /// Users with whom no room is shared any more.
     pub devices_left: Vec<String>,
     /// One-time keys of this device by algorithm.
     pub key_counts: Vec<(String, u64)>,

@@ -1,6 +1,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use account::AccountData;
+use e2ee::{Keys, Mailbox};
 use ephemeral::{Presence, PresenceState, Receipts, Typing};
 use futures::future::{BoxFuture, FutureExt};
 use kv::{Announcement, Db, Observer, Positions, View};
@@ -15,7 +16,7 @@ use crate::{
     online::{Online, Watcher},
     rooms::Context,
     span::Span,
-    streams::presence,
+    streams::{keys, presence, to_device},
 };
 
 /// The longest that a request waits.
@@ -59,6 +60,10 @@ pub struct Sources {
     pub counts: Counts,
     /// Push rules.
     pub push_rules: Rules,
+    /// Encryption keys.
+    pub keys: Keys,
+    /// Messages to devices.
+    pub mailbox: Mailbox,
 }
 
 /// Answers `/sync`. Cheap to clone.
@@ -72,6 +77,8 @@ pub struct Sync {
     pub(crate) presence: Presence,
     pub(crate) counts: Counts,
     pub(crate) push_rules: Rules,
+    pub(crate) keys: Keys,
+    pub(crate) mailbox: Mailbox,
     pub(crate) index: Arc<ChangeIndex>,
     pub(crate) online: Arc<Online>,
     epoch: Arc<str>,
@@ -101,9 +108,23 @@ impl Sync {
         let index = Arc::new(ChangeIndex::new(db.writer(), &db.positions()));
         let online = Arc::<Online>::default();
         db.observe(Arc::new(Feed { index: index.clone(), online: online.clone() }));
-        let Sources { rooms, account_data, receipts, typing, presence, counts, push_rules } = sources;
+        let Sources { rooms, account_data, receipts, typing, presence, counts, push_rules, keys, mailbox } = sources;
         let epoch = epoch.into();
-        Self { db, rooms, account_data, receipts, typing, presence, counts, push_rules, index, online, epoch }
+        Self {
+            db,
+            rooms,
+            account_data,
+            receipts,
+            typing,
+            presence,
+            counts,
+            push_rules,
+            keys,
+            mailbox,
+            index,
+            online,
+            epoch,
+        }
     }
 
     /// Waits for news after the request's token and answers with the JSON body.
@@ -111,17 +132,21 @@ impl Sync {
     /// # Errors
     /// [`SyncError::BadToken`].
     pub async fn sync(&self, request: &Request) -> Result<Vec<u8>> {
-        let since = self.since(request.since.as_deref())?;
+        let token = self.parse(request.since.as_deref())?;
+        to_device::acknowledge(self, request, token.as_ref()).await?;
         let _poll = self.presence.poll(&request.user, request.presence).await?;
         let deadline = Instant::now() + request.timeout.min(MAX_WAIT);
         loop {
             let watcher = self.watcher(&request.user).await?;
             let changed = watcher.changed();
             let view = self.db.view();
-            let response = self.respond(&view, request, since.as_ref(), &watcher).await?;
-            let at_once = since.is_none() || request.full_state;
+            let mut response = self.respond(&view, request, token.as_ref(), &watcher).await?;
+            let at_once = token.is_none() || request.full_state;
             if at_once || !response.is_empty() || Instant::now() >= deadline {
-                return Ok(response.write(&self.token(view.positions())));
+                keys::count(self, &view, request, &mut response).await?;
+                let (epoch, positions) = (self.epoch.to_string(), view.positions().clone());
+                let next = SyncToken { epoch, positions, mail: response.to_device_upto.take() };
+                return Ok(response.write(&next.to_string()));
             }
             // A time-out leads to one more look, which then answers whatever it finds.
             let _ = tokio::time::timeout_at(deadline, changed).await;
@@ -130,7 +155,7 @@ impl Sync {
 
     /// The token of everything up to `positions`.
     pub fn token(&self, positions: &Positions) -> String {
-        SyncToken { epoch: self.epoch.to_string(), positions: positions.clone() }.to_string()
+        SyncToken { epoch: self.epoch.to_string(), positions: positions.clone(), mail: None }.to_string()
     }
 
     /// The positions of a token; `None` when everything has to be sent anew.
@@ -138,9 +163,29 @@ impl Sync {
     /// # Errors
     /// [`SyncError::BadToken`].
     pub fn since(&self, token: Option<&str>) -> Result<Option<Positions>> {
+        Ok(self.parse(token)?.map(|token| token.positions))
+    }
+
+    /// Whose devices changed between two tokens, and with whom no room is shared any more. Client-server API,
+    /// `GET /keys/changes`.
+    ///
+    /// # Errors
+    /// [`SyncError::BadToken`].
+    pub async fn key_changes(&self, user: &UserId, from: &str, to: &str) -> Result<(Vec<String>, Vec<String>)> {
+        let (Some(from), Some(to)) = (self.since(Some(from))?, self.since(Some(to))?) else {
+            return Err(SyncError::BadToken);
+        };
+        let watcher = self.watcher(user).await?;
+        let span = Span { since: Some(&from), upto: &to };
+        let lists = keys::lists(self, &self.db.view(), user, watcher.rooms(), span).await?;
+        Ok((lists.changed, lists.left))
+    }
+
+    /// A token; `None` when everything has to be sent anew.
+    fn parse(&self, token: Option<&str>) -> Result<Option<SyncToken>> {
         let Some(token) = token else { return Ok(None) };
         let token = SyncToken::parse(token).ok_or(SyncError::BadToken)?;
-        Ok((token.epoch == *self.epoch).then_some(token.positions))
+        Ok((token.epoch == *self.epoch).then_some(token))
     }
 
     /// The user's rooms, from memory while nothing changed about them.
@@ -163,13 +208,15 @@ impl Sync {
         &'a self,
         view: &'a View,
         request: &'a Request,
-        since: Option<&'a Positions>,
+        token: Option<&'a SyncToken>,
         watcher: &'a Watcher,
     ) -> BoxFuture<'a, Result<Response>> {
         async move {
+            let since = token.map(|token| &token.positions);
             let span = Span { since, upto: view.positions() };
             let mut response = Response::default();
             if let Some(since) = since
+                && token.is_none_or(|token| token.mail.is_none())
                 && !request.full_state
                 && self.index.is_quiet(&request.user, watcher.rooms(), since, span.upto) == Some(true)
             {
@@ -179,6 +226,9 @@ impl Sync {
             context.rooms(watcher.rooms(), &mut response).await?;
             context.account_data(&mut response);
             response.presence = presence::read(self, view, request, span, &context.newcomers()).await?;
+            to_device::read(self, view, request, token, &mut response).await?;
+            let lists = keys::lists(self, view, &request.user, watcher.rooms(), span).await?;
+            (response.devices_changed, response.devices_left) = (lists.changed, lists.left);
             Ok(response)
         }
         .boxed()

@@ -9,12 +9,15 @@ pub struct SyncToken {
     pub epoch: String,
     /// Everything up to here has been sent.
     pub positions: Positions,
+    /// Messages to the device have been sent only up to here, which is less.
+    pub mail: Option<Positions>,
 }
 
 impl fmt::Display for SyncToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "s1_{}", self.epoch)?;
-        self.positions.iter().try_for_each(|(writer, n)| write!(f, "_{}.{n}", writer.0))
+        self.positions.iter().try_for_each(|(writer, n)| write!(f, "_{}.{n}", writer.0))?;
+        self.mail.iter().flat_map(Positions::iter).try_for_each(|(writer, n)| write!(f, "_d{}.{n}", writer.0))
     }
 }
 
@@ -26,13 +29,16 @@ impl SyncToken {
             return None;
         }
         let epoch = parts.next()?.to_owned();
-        let positions = parts
-            .map(|part| {
-                let (writer, n) = part.split_once('.')?;
-                Some((WriterId(writer.parse().ok()?), n.parse().ok()?))
-            })
-            .collect::<Option<Positions>>()?;
-        Some(Self { epoch, positions })
+        let (mut positions, mut mail) = (Positions::default(), None);
+        for part in parts {
+            let (into, part) = match part.strip_prefix('d') {
+                Some(part) => (mail.get_or_insert_with(Positions::default), part),
+                None => (&mut positions, part),
+            };
+            let (writer, n) = part.split_once('.')?;
+            into.advance(WriterId(writer.parse().ok()?), n.parse().ok()?);
+        }
+        Some(Self { epoch, positions, mail })
     }
 }
 
@@ -43,8 +49,11 @@ mod tests {
     #[test]
     fn a_token_reads_back() {
         let positions = [(WriterId(1), 7), (WriterId(3), 99)].into_iter().collect();
-        let token = SyncToken { epoch: "aBc".into(), positions };
+        let mut token = SyncToken { epoch: "aBc".into(), positions, mail: None };
         assert_eq!(token.to_string(), "s1_aBc_1.7_3.99");
+        assert_eq!(SyncToken::parse(&token.to_string()), Some(token.clone()));
+        token.mail = Some([(WriterId(1), 5)].into_iter().collect());
+        assert_eq!(token.to_string(), "s1_aBc_1.7_3.99_d1.5");
         assert_eq!(SyncToken::parse(&token.to_string()), Some(token));
     }
 

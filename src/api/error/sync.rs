@@ -10,6 +10,7 @@ impl From<SyncError> for MatrixError {
             SyncError::Account(error) => error.into(),
             SyncError::Ephemeral(error) => error.into(),
             SyncError::Push(error) => error.into(),
+            SyncError::E2ee(error) => error.into(),
             SyncError::Store(_) => Self::internal(&error),
         }
     }

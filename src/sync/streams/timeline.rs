@@ -82,7 +82,7 @@ pub async fn news(
 }
 
 /// The state before the first event in `span`: what the client has.
-async fn first_state(rooms: &Rooms, read: &impl Read, room: RoomNum, span: Span<'_>) -> Result<Option<Root>> {
+pub async fn first_state(rooms: &Rooms, read: &impl Read, room: RoomNum, span: Span<'_>) -> Result<Option<Root>> {
     let mut first: Option<(u64, EventNum)> = None;
     for (from, to) in span.stamps() {
         let range = ROOM_STREAM.between(&(room, from), &(room, to));

@@ -1,0 +1,36 @@
+use account::{Operation, Uia, UiaFlow};
+use axum::extract::State;
+use e2ee::{CrossSigningUpload, Keys};
+use ruma::{CanonicalJsonObject, api::client::keys::upload_signing_keys::v3::Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{Caller, JsonBody, MatrixError, Reply, client::auth::OnlyAuth};
+
+/// What a client sends.
+#[derive(Deserialize)]
+pub struct Body {
+    master_key: Option<CanonicalJsonObject>,
+    self_signing_key: Option<CanonicalJsonObject>,
+    user_signing_key: Option<CanonicalJsonObject>,
+    #[serde(flatten)]
+    auth: OnlyAuth,
+}
+
+/// `POST /_matrix/client/v3/keys/device_signing/upload`
+pub async fn upload_signing(
+    State(keys): State<Keys>,
+    State(uia): State<Uia>,
+    Caller { user, .. }: Caller,
+    JsonBody(body): JsonBody<Body>,
+) -> Result<Reply<Response>, MatrixError> {
+    let Body { master_key: master, self_signing_key: self_signing, user_signing_key: user_signing, auth } = body;
+    let upload = CrossSigningUpload { master, self_signing, user_signing };
+    if keys.needs_authentication(&user, &upload).await? {
+        let bound = json!([upload.master, upload.self_signing, upload.user_signing]).to_string();
+        let operation = Operation::new("cross-signing", Some(user.clone()), bound.as_bytes());
+        uia.check(&operation, &UiaFlow::password(), auth.data()).await?;
+    }
+    keys.upload_cross_signing(&user, &upload).await?;
+    Ok(Reply(Response::new()))
+}
