@@ -39,13 +39,10 @@ impl Keys {
     /// Stores keys of a device; the same keys may come again. Client-server API, `POST /keys/upload`.
     ///
     /// # Errors
-    /// [`E2eeError::KeyExists`], [`E2eeError::InvalidParam`], [`E2eeError::UnknownDevice`].
+    /// [`E2eeError::KeyExists`], [`E2eeError::InvalidParam`], [`E2eeError::Malformed`], [`E2eeError::UnknownDevice`].
     pub async fn upload(&self, user: &UserId, device: &DeviceId, upload: &DeviceUpload) -> Result<KeyCounts> {
-        if let Some(keys) = &upload.device_keys
-            && (json::string(keys, "user_id"), json::string(keys, "device_id"))
-                != (Some(user.as_str()), Some(device.as_str()))
-        {
-            return Err(E2eeError::InvalidParam("device_keys are not those of the device that sends them"));
+        if let Some(keys) = &upload.device_keys {
+            check(user, device, keys)?;
         }
         let queue = self.queue(user).await;
         kv::retry(|| async {
@@ -120,6 +117,22 @@ impl Keys {
         }
         Ok(found)
     }
+}
+
+/// Identity keys have all the parts that the specification requires, and are those of the device that sends them.
+fn check(user: &UserId, device: &DeviceId, keys: &CanonicalJsonObject) -> Result<()> {
+    let has_all = keys.get("algorithms").is_some_and(|algorithms| algorithms.as_array().is_some())
+        && json::member(keys, "keys").is_some()
+        && json::member(keys, "signatures").is_some();
+    if !has_all {
+        return Err(E2eeError::Malformed("device_keys need algorithms, keys and signatures"));
+    }
+    let (of, sent) =
+        ((json::string(keys, "user_id"), json::string(keys, "device_id")), (user.as_str(), device.as_str()));
+    if of != (Some(sent.0), Some(sent.1)) {
+        return Err(E2eeError::InvalidParam("device_keys are not those of the device that sends them"));
+    }
+    Ok(())
 }
 
 /// `unsigned` of a device's keys.

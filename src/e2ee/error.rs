@@ -4,6 +4,9 @@ pub enum E2eeError {
     /// The request contradicts itself or what is stored.
     #[error("{0}")]
     InvalidParam(&'static str),
+    /// A part of a key that the specification requires is missing or of another type.
+    #[error("{0}")]
+    Malformed(&'static str),
     /// Another key was uploaded under this id.
     #[error("another key has the id {0}")]
     KeyExists(String),

@@ -11,6 +11,7 @@ impl From<E2eeError> for MatrixError {
             E2eeError::InvalidParam(_) | E2eeError::KeyExists(_) => {
                 because(StatusCode::BAD_REQUEST, ErrorCode::InvalidParam)
             }
+            E2eeError::Malformed(_) => because(StatusCode::BAD_REQUEST, ErrorCode::BadJson),
             E2eeError::InvalidSignature(_) => because(StatusCode::BAD_REQUEST, "M_INVALID_SIGNATURE".into()),
             E2eeError::NoMasterKey => because(StatusCode::BAD_REQUEST, ErrorCode::MissingParam),
             E2eeError::IsDeviceId => because(StatusCode::FORBIDDEN, ErrorCode::Forbidden),
