@@ -1,4 +1,4 @@
-//! Finding people, what joins carry, members at a point, and pushers, as clients meet them.
+//! Finding people, what joins carry, members at a point, pushers and versions, as clients meet them.
 
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -103,4 +103,14 @@ async fn actions_of_older_versions_come_back_as_they_were_sent() {
     alice.put(&path, json!({ "actions": ["dont_notify"] })).await;
     assert_eq!(alice.get(&path).await["actions"], json!(["dont_notify"]));
     assert_eq!(alice.get("/v3/pushrules/").await["global"]["sender"][0]["actions"], json!(["dont_notify"]));
+}
+
+#[tokio::test]
+async fn versions_and_features_are_told_to_everybody() {
+    let server = server().await;
+    let answer = server.http().send(Method::GET, "/_matrix/client/versions", None, "").await.ok();
+    for version in ["v1.5", "v1.12"] {
+        assert!(answer["versions"].as_array().unwrap().contains(&json!(version)), "{version}");
+    }
+    assert_eq!(answer["unstable_features"]["fi.mau.msc2246.stable"], true);
 }

@@ -12,6 +12,7 @@ const VERSIONS: &[&str] = &[
 const FEATURES: &[&str] = &[
     "com.beeper.msc4169",
     "fi.mau.msc2246.stable",
+    "org.matrix.e2e_cross_signing",
     "org.matrix.msc3440.stable",
     "org.matrix.msc3916.stable",
     "uk.tcpip.msc4133.stable",
