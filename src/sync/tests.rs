@@ -1,3 +1,5 @@
+mod devices;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use account::AccountData;

@@ -58,6 +58,8 @@ pub async fn lists(
     for room in changed_rooms(sync, view, user, joined, span).await? {
         moved(sync, view, user, room, span, &mut moves).await?;
     }
+    moves.met.remove(user);
+    moves.parted.remove(user);
     if changed.is_empty() && moves.met.is_empty() && moves.parted.is_empty() {
         return Ok(Lists::default());
     }
