@@ -74,7 +74,7 @@ impl Rig {
     }
 
     async fn member(&self, room: &OwnedRoomId, name: &str, action: MemberAction) {
-        self.rooms.change_member(room, &MemberChange::own(&user(name), action)).await.unwrap();
+        self.rooms.change_member(room, &MemberChange::own(user(name), action)).await.unwrap();
     }
 
     async fn say(&self, room: &OwnedRoomId, sender: &str, text: &str) -> String {

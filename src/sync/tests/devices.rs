@@ -88,7 +88,7 @@ proptest! {
             for (who, room, join, look) in steps {
                 let action = if join { MemberAction::Join } else { MemberAction::Leave };
                 // Leaving where one is not is refused, and changes nothing.
-                let change = MemberChange::own(&user(people[who]), action);
+                let change = MemberChange::own(user(people[who]), action);
                 let _ = rig.rooms.change_member(&rooms[room], &change).await;
                 if look {
                     let response = rig.now("alice", Some(&since)).await;
