@@ -124,8 +124,7 @@ impl Rooms {
         moment: Moment,
     ) -> Result<Arc<Pdu>> {
         let info = self.info(tx, room).await?;
-        let rules = rules(&info.version)?;
-        let pdu = self.build(tx, room, &info, &rules, tip, out, moment).await?;
+        let pdu = self.build(tx, room, &info, tip, out, moment).await?;
         self.check_references(tx, room, tip, out, &pdu).await?;
         let transaction = out.once.as_ref().map(|once| {
             tx.put(&TRANSACTIONS, (&*out.sender, &*once.device, out.scope(room, once)), &pdu.event_id);
@@ -140,12 +139,11 @@ impl Rooms {
         tx: &Tx,
         room: RoomNum,
         info: &RoomInfo,
-        rules: &RoomVersionRules,
         tip: &Tip,
         out: &Outgoing,
         moment: Moment,
     ) -> Result<Arc<Pdu>> {
-        let draft = &out.draft;
+        let (draft, rules) = (&out.draft, &rules(&info.version)?);
         let wanted = event::auth_types(&draft.kind, &out.sender, draft.state_key.as_deref(), &draft.content, rules)?;
         let auth = self.auth_state(tx, room, tip, wanted).await?;
         let prev = previous(tip);
