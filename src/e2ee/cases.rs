@@ -1,22 +1,17 @@
 //! Behaviour of the crate as its callers see it; most tests run on an engine that makes first commits conflict too.
 
+mod cross_signing;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use account::{Accounts, Config, NewAccount, NewDevice, Permit, RegistrationConfig, RegistrationMode};
 use base::Clock;
-use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD};
 use kv::{Db, Engine, flaky::Flaky, memory::Memory};
 use proptest::prelude::*;
-use ruma::{
-    CanonicalJsonObject, OwnedDeviceId, OwnedUserId, owned_server_name,
-    signatures::{Ed25519KeyPair, KeyPair as _},
-};
+use ruma::{CanonicalJsonObject, OwnedDeviceId, OwnedUserId, owned_server_name};
 use serde_json::{Value, json};
 
-use crate::{
-    BackedUp, Backups, CrossSigningUpload, DeviceUpload, E2eeError, Failure, Keys, KeysProjection, Mailbox, Scope,
-    Targets,
-};
+use crate::{BackedUp, Backups, DeviceUpload, E2eeError, Keys, KeysProjection, Mailbox, Scope, Targets};
 
 struct World {
     db: Db,
@@ -194,97 +189,6 @@ async fn a_message_goes_to_every_device_once_and_in_order() {
     world.mailbox.acknowledge(&second.0, &second.1, &upto).await.unwrap();
     assert!(world.mail(&second, None).await.0.is_empty());
     assert_eq!(world.mail(&bob, None).await.0.len(), 1);
-}
-
-/// A key pair named by its public key.
-struct Pair(Ed25519KeyPair, String);
-
-impl Pair {
-    fn new() -> Self {
-        let der = Ed25519KeyPair::generate();
-        let public = |pair: &Ed25519KeyPair| STANDARD_NO_PAD.encode(pair.public_key());
-        let name = public(&Ed25519KeyPair::from_der(&der, "x".into()).unwrap());
-        Self(Ed25519KeyPair::from_der(&der, name.clone()).unwrap(), name)
-    }
-
-    fn key(&self, user: &OwnedUserId, usage: &str) -> CanonicalJsonObject {
-        let keys = BTreeMap::from([(format!("ed25519:{}", self.1), &self.1)]);
-        object(json!({ "user_id": user, "usage": [usage], "keys": keys }))
-    }
-
-    fn sign(&self, user: &OwnedUserId, key: &CanonicalJsonObject) -> CanonicalJsonObject {
-        // By hand, since ruma takes only names of letters and digits.
-        let mut key = key.clone();
-        let signature = self.0.sign(crate::json::signed_part(&key).as_bytes()).base64();
-        crate::json::add_signature(&mut key, user.as_str(), &format!("ed25519:{}", self.1), &signature);
-        key
-    }
-}
-
-#[tokio::test]
-async fn cross_signing_keys_are_signed_by_their_master_and_replaced_only_after_authentication() {
-    let world = World::new().await;
-    let (alice, _) = world.user("alice").await;
-    let (bob, _) = world.user("bob").await;
-    let [master, own, others, wrong] = [(); 4].map(|()| Pair::new());
-    let unsigned =
-        CrossSigningUpload { self_signing: Some(own.key(&alice, "self_signing")), ..CrossSigningUpload::default() };
-    assert!(matches!(world.keys.upload_cross_signing(&alice, &unsigned).await, Err(E2eeError::NoMasterKey)));
-    let upload = CrossSigningUpload {
-        master: Some(master.key(&alice, "master")),
-        self_signing: Some(master.sign(&alice, &own.key(&alice, "self_signing"))),
-        user_signing: Some(master.sign(&alice, &others.key(&alice, "user_signing"))),
-    };
-    let by_other = CrossSigningUpload {
-        self_signing: Some(wrong.sign(&alice, &own.key(&alice, "self_signing"))),
-        ..upload.clone()
-    };
-    let refused = world.keys.upload_cross_signing(&alice, &by_other).await;
-    assert!(matches!(refused, Err(E2eeError::InvalidSignature(_))));
-    assert!(!world.keys.needs_authentication(&alice, &upload).await.unwrap());
-    world.keys.upload_cross_signing(&alice, &upload).await.unwrap();
-    assert!(!world.keys.needs_authentication(&alice, &upload).await.unwrap());
-    let other = CrossSigningUpload { master: Some(wrong.key(&alice, "master")), ..CrossSigningUpload::default() };
-    assert!(world.keys.needs_authentication(&alice, &other).await.unwrap());
-    let seen = world.keys.query(&bob, &alice, &[]).await.unwrap();
-    assert_eq!((seen.master, seen.user_signing), (upload.master, None));
-    assert!(world.keys.query(&alice, &alice, &[]).await.unwrap().user_signing.is_some());
-}
-
-#[tokio::test]
-async fn signatures_are_taken_from_the_right_key_and_shown_to_whom_they_concern() {
-    let world = World::new().await;
-    let (alice, device) = world.user("alice").await;
-    let (bob, _) = world.user("bob").await;
-    let [master, own, others, of_bob] = [(); 4].map(|()| Pair::new());
-    let upload = CrossSigningUpload {
-        master: Some(master.key(&alice, "master")),
-        self_signing: Some(master.sign(&alice, &own.key(&alice, "self_signing"))),
-        user_signing: Some(master.sign(&alice, &others.key(&alice, "user_signing"))),
-    };
-    world.keys.upload_cross_signing(&alice, &upload).await.unwrap();
-    let bobs = CrossSigningUpload { master: Some(of_bob.key(&bob, "master")), ..CrossSigningUpload::default() };
-    world.keys.upload_cross_signing(&bob, &bobs).await.unwrap();
-    let keys = object(json!({
-        "user_id": alice, "device_id": device, "keys": {}, "algorithms": [], "signatures": {},
-    }));
-    let device_keys = DeviceUpload { device_keys: Some(keys.clone()), ..DeviceUpload::default() };
-    world.upload(&(alice.clone(), device), &device_keys).await.unwrap();
-    let add = async |user: &OwnedUserId, target: &str, signed: CanonicalJsonObject| {
-        world.keys.add_signatures(&alice, user, target, &signed).await.unwrap()
-    };
-    assert_eq!(add(&alice, "ONE", own.sign(&alice, &keys)).await, Ok(()));
-    assert_eq!(add(&alice, "ONE", others.sign(&alice, &keys)).await, Err(Failure::BadSignature));
-    assert_eq!(add(&alice, "TWO", own.sign(&alice, &keys)).await, Err(Failure::UnknownKey));
-    let changed = object(json!({ "user_id": alice, "device_id": "ONE", "keys": { "a": "b" } }));
-    assert_eq!(add(&alice, "ONE", own.sign(&alice, &changed)).await, Err(Failure::OtherKey));
-    let of_bob_signed = others.sign(&alice, &of_bob.key(&bob, "master"));
-    assert_eq!(add(&bob, &of_bob.1, of_bob_signed.clone()).await, Ok(()));
-    let master_of_bob = async |asker: &OwnedUserId| world.keys.query(asker, &bob, &[]).await.unwrap().master.unwrap();
-    assert_eq!(master_of_bob(&alice).await, of_bob_signed);
-    assert_eq!(master_of_bob(&bob).await, of_bob.key(&bob, "master"));
-    let shown = world.keys.query(&bob, &alice, &[]).await.unwrap().devices.remove(&OwnedDeviceId::from("ONE")).unwrap();
-    assert_eq!(crate::json::signatures_of(&shown, alice.as_str()).count(), 1);
 }
 
 #[tokio::test]
