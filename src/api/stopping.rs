@@ -14,7 +14,7 @@ impl Stopping {
     pub async fn wait(&mut self) {
         // Without a sender nobody can stop the server in an orderly way any more.
         if self.0.wait_for(|stopping| *stopping).await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

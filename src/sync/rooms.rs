@@ -156,11 +156,13 @@ impl<'a> Context<'a> {
         let full = newly || self.request.full_state;
         let rooms = self.rooms_handle();
         let limit = self.wants().limit();
-        let timeline = if newly {
+        let mut timeline = if newly {
             timeline::latest(rooms, self.view, room, Place::MAX, limit, |row| self.keeps(row)).await?
         } else {
             timeline::news(rooms, self.view, room, self.span, limit, |row| self.keeps(row)).await?
         };
+        // What went on before is not what the client saw last, even if all of it fits.
+        timeline.limited |= newly && self.span.since.is_some();
         let tip = rooms.tip(self.view, room).await?;
         self.meet(room, newly, &timeline).await?;
         let changed_members = full || timeline.rows.iter().any(|(_, row)| row.event.kind() == "m.room.member");
