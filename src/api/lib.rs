@@ -15,6 +15,7 @@ pub mod client;
 mod config;
 pub mod error;
 pub mod extract;
+pub mod federation;
 pub mod json;
 pub mod limits;
 mod middleware;

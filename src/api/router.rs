@@ -2,13 +2,15 @@
 
 use axum::{Router, extract::Request, middleware::Next};
 
-use crate::{AppState, MatrixError, Routes, client, middleware};
+use crate::{AppState, MatrixError, Routes, client, federation, middleware};
 
 /// Which of the APIs a listener serves.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Serves {
     /// The client-server API.
     pub client: bool,
+    /// The server-server API.
+    pub federation: bool,
 }
 
 impl Serves {
@@ -17,6 +19,9 @@ impl Serves {
         let mut routes = Routes::new();
         if self.client {
             routes = client::routes(routes);
+        }
+        if self.federation {
+            routes = federation::routes(routes);
         }
         routes
     }

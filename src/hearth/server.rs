@@ -132,7 +132,7 @@ impl Server {
 
 fn router(listener: &Listener, wired: &Wired, metrics: Option<&Metrics>) -> Router {
     let serves = |serve| listener.serves.contains(&serve);
-    let routes = Serves { client: serves(Serve::Client) }.routes();
+    let routes = Serves { client: serves(Serve::Client), federation: serves(Serve::Federation) }.routes();
     let mut router = api::router(routes, wired.state.clone()).merge(health::health(wired.db.clone()));
     if let (true, Some(metrics)) = (serves(Serve::Metrics), metrics) {
         router = router.merge(health::metrics(metrics.clone()));

@@ -12,7 +12,7 @@ async fn server() -> TestServer {
 }
 
 fn served() -> Vec<RouteInfo> {
-    Serves { client: true }.routes().served().to_vec()
+    Serves { client: true, federation: false }.routes().served().to_vec()
 }
 
 /// The path with something plausible for each of its variables.

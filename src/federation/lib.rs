@@ -1,0 +1,1 @@
+//! Talking to other servers: finding them, their keys, what they send, what they are sent.
