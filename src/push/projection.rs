@@ -5,9 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use futures::future::BoxFuture;
 use kv::{Read, Tx};
 use moka::sync::Cache;
-use room::{
-    Appended, EventNum, EventRow, Membership, Place, Projection, RoomError, RoomNum, Rooms, Tip, membership_of,
-};
+use room::{Appended, EventNum, EventRow, MemberStep, Membership, Place, Projection, RoomError, RoomNum, Rooms, Tip};
 use ruma::{OwnedUserId, UserId, push::Ruleset};
 
 use crate::{
@@ -116,8 +114,8 @@ impl CountsProjection {
     }
 
     async fn project(&self, rooms: &Rooms, tx: &mut Tx, tip: &Tip, event: &Appended<'_>) -> room::Result<()> {
-        if let Some(previous) = event.previous {
-            member_changed(rooms, tx, event, previous).await?;
+        for step in event.members {
+            member_changed(rooms, tx, event, step).await?;
         }
         self.count(rooms, tx, tip, event).await?;
         match &event.pdu.redacts {
@@ -145,11 +143,12 @@ impl Projection for CountsProjection {
 }
 
 /// Notes since when a local member is in the room, and which of their rules are to be tried there.
-async fn member_changed(rooms: &Rooms, tx: &mut Tx, event: &Appended<'_>, previous: Membership) -> room::Result<()> {
-    let user = event.pdu.state_key.as_deref().and_then(|user| <&UserId>::try_from(user).ok());
-    let Some(user) = user.filter(|user| user.server_name() == rooms.server()) else { return Ok(()) };
-    let is_member = membership_of(event.pdu) == Some(Membership::Join);
-    match (previous == Membership::Join, is_member) {
+async fn member_changed(rooms: &Rooms, tx: &mut Tx, event: &Appended<'_>, step: &MemberStep) -> room::Result<()> {
+    let user = &step.user;
+    if user.server_name() != rooms.server() {
+        return Ok(());
+    }
+    match (step.previous == Membership::Join, step.now == Membership::Join) {
         (false, true) => {
             tx.put(&JOINED, (event.room, user), &At(event.place));
             let rules = rules::of(tx, user).await?;

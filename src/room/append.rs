@@ -8,16 +8,35 @@ use kv::{Slot, Topic, Tx};
 use crate::{
     Appended, EventMeta, EventRow, Result, RoomInfo, Rooms, Tip,
     lookup::rules,
-    membership::record_membership,
-    num::{EventNum, RoomNum},
+    num::{EventNum, Place, RoomNum},
     row::{Extremity, Placement, Transaction, Verdict},
     state::{Root, keys},
     tables::{EVENT_IDS, EVENTS, EventRef, ROOM_STREAM, STREAM, TIMELINE, TIPS},
 };
 
+/// Where an authorized event comes down, and what the room is like with it.
+#[derive(Debug)]
+pub(crate) struct Landing {
+    /// Its number: a new one, or the one that it has as an outlier.
+    pub num: EventNum,
+    /// Its place in the timeline.
+    pub place: Place,
+    /// The state before it.
+    pub before: Root,
+    /// The state after it.
+    pub after: Root,
+    /// For state events: the event that had this state key before.
+    pub replaces: Option<EventNum>,
+    /// The room's state with it: differs from `after` if the room has more than one extremity.
+    pub state: Root,
+    /// What the next event follows.
+    pub extremities: Vec<Extremity>,
+    /// The transaction of a local sender.
+    pub transaction: Option<Transaction>,
+}
+
 impl Rooms {
-    /// Adds an authorized event at the end of the room: the event, the state with it, the extremities, the
-    /// timeline, the stream, memberships and everything that projections derive. `tip` moves on.
+    /// Adds an authorized event of this server, which follows all extremities, at the end of the room.
     pub(crate) async fn append(
         &self,
         tx: &mut Tx,
@@ -29,22 +48,56 @@ impl Rooms {
     ) -> Result<EventNum> {
         let num = EventNum(tip.next_event);
         let (replaces, after) = self.step_state(tx, room, tip.state, pdu, num).await?;
+        let place = tip.place.next();
+        let landing = Landing {
+            num,
+            place,
+            before: tip.state,
+            after,
+            replaces,
+            state: after,
+            extremities: followed(tip, pdu, num),
+            transaction,
+        };
+        self.land(tx, room, info, tip, pdu, landing).await
+    }
+
+    /// Adds an authorized event to the timeline: the event, the room's state and extremities, the stream,
+    /// memberships and everything that projections derive. `tip` moves on.
+    pub(crate) async fn land(
+        &self,
+        tx: &mut Tx,
+        room: RoomNum,
+        info: &RoomInfo,
+        tip: &mut Tip,
+        pdu: &Arc<Pdu>,
+        landing: Landing,
+    ) -> Result<EventNum> {
+        let Landing { num, place, before, after, replaces, state, extremities, transaction } = landing;
         let meta = EventMeta {
-            place: Some(tip.place.next()),
+            place: Some(place),
             placement: Placement::Full,
             verdict: Verdict::Accepted,
-            before: tip.state,
+            before,
             replaces,
             redacted_by: None,
             transaction,
         };
-        move_tip(tip, pdu, num, after);
+        let old = std::mem::replace(&mut tip.state, state);
+        tip.next_event = tip.next_event.max(num.0 + 1);
+        tip.place = place;
+        tip.extremities = extremities;
 
         let slot = tx.stamp();
-        write_event(tx, room, info, pdu, num, &meta, slot)?;
+        write_event(tx, room, info, pdu, num, &meta)?;
+        publish(tx, room, num, slot);
         self.settle(tx, room, num).await?;
-        let previous = record_membership(tx, room, tip, pdu, num, slot).await?;
-        let appended = Appended { room, info, num, pdu, place: tip.place, slot, meta: &meta, previous };
+        let members = if (old, state) == (before, after) {
+            self.record_own(tx, room, tip, pdu, num, slot).await?
+        } else {
+            self.record_differences(tx, room, tip, old, slot).await?
+        };
+        let appended = Appended { room, info, num, pdu, place, slot, meta: &meta, members: &members };
         for projection in self.projections.iter() {
             projection.apply(self, tx, tip, &appended).await?;
         }
@@ -53,7 +106,7 @@ impl Rooms {
     }
 
     /// The event that a state event replaces, and the state with it.
-    async fn step_state(
+    pub(crate) async fn step_state(
         &self,
         tx: &mut Tx,
         room: RoomNum,
@@ -70,22 +123,21 @@ impl Rooms {
     }
 }
 
-fn move_tip(tip: &mut Tip, pdu: &Pdu, num: EventNum, after: Root) {
-    tip.next_event += 1;
-    tip.place = tip.place.next();
-    tip.state = after;
-    tip.extremities.retain(|extremity| !pdu.prev_events.contains(&extremity.id));
-    tip.extremities.push(Extremity { num, id: pdu.event_id.clone(), depth: pdu.depth });
+/// The extremities of a room once `pdu` follows some of them.
+pub(crate) fn followed(tip: &Tip, pdu: &Pdu, num: EventNum) -> Vec<Extremity> {
+    let open = tip.extremities.iter().filter(|extremity| !pdu.prev_events.contains(&extremity.id));
+    let own = Extremity { num, id: pdu.event_id.clone(), depth: pdu.depth };
+    open.cloned().chain([own]).collect()
 }
 
-fn write_event(
+/// Writes an event with what is known of it, and its place if it has one.
+pub(crate) fn write_event(
     tx: &mut Tx,
     room: RoomNum,
     info: &RoomInfo,
     pdu: &Pdu,
     num: EventNum,
     meta: &EventMeta,
-    slot: Slot,
 ) -> Result<()> {
     let event =
         StoredEvent::from_pdu(pdu, &rules(&info.version)?).map_err(|error| kv::Error::corrupt(EVENTS.name(), error))?;
@@ -94,8 +146,12 @@ fn write_event(
     if let Some(place) = meta.place {
         tx.put(&TIMELINE, (room, place), &num);
     }
+    Ok(())
+}
+
+/// Puts an event into the stream.
+fn publish(tx: &mut Tx, room: RoomNum, num: EventNum, slot: Slot) {
     tx.put(&STREAM, slot, &EventRef { room, num });
     tx.put(&ROOM_STREAM, (room, slot), &num);
     tx.announce(Topic::Room(room.0), slot);
-    Ok(())
 }

@@ -54,7 +54,7 @@ pub use filter::{EventFilter, RelatedBy};
 pub use hierarchy::{HierarchyPage, HierarchyQuery, HierarchyRoom};
 pub use history::{Context, HistoryPage, HistoryQuery};
 pub use lookup::MemberEvent;
-pub use membership::{Entry, MemberAction, MemberChange, membership_of};
+pub use membership::{Entry, MemberAction, MemberChange, MemberStep, membership_of};
 pub use num::{EventNum, Place, RoomNum};
 pub use projection::{Appended, Projection};
 pub use relations::{Include, RelationsPage, RelationsQuery, ThreadsPage};

@@ -6,8 +6,9 @@ use kv::{Slot, Tx};
 
 use crate::{
     RoomInfo, Rooms, Tip,
+    membership::MemberStep,
     num::{EventNum, Place, RoomNum},
-    row::{EventMeta, Membership},
+    row::EventMeta,
 };
 
 /// An event that is being appended, with what its projections need.
@@ -27,8 +28,8 @@ pub struct Appended<'a> {
     pub slot: Slot,
     /// What is stored beside it.
     pub meta: &'a EventMeta,
-    /// For member events: the membership before it.
-    pub previous: Option<Membership>,
+    /// The memberships that changed with it: that of a member event, or those that state resolution changed.
+    pub members: &'a [MemberStep],
 }
 
 /// Derives rows from an event, in the transaction that appends it. Listed once, in `hearth/wire.rs`.
