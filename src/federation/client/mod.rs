@@ -1,0 +1,170 @@
+//! Asking other servers: signed requests, with what they may cost bounded and what failed remembered.
+
+mod backoff;
+mod call;
+mod error;
+mod sign;
+
+use std::sync::Arc;
+
+use base::Clock;
+use event::Signer;
+use http::{HeaderValue, header};
+use outbound::{Download, Outbound, Request, Url};
+use ruma::{
+    OwnedServerName, ServerName,
+    api::{OutgoingRequest, path_builder::PathBuilder},
+};
+use tokio::sync::broadcast;
+
+pub use backoff::Backoff;
+pub use call::{Answer, Call};
+pub use error::CallError;
+
+use crate::{Policy, resolver::Resolver};
+
+/// Names of servers that were heard from and have not been looked at by a slow listener.
+const HEARD_CAPACITY: usize = 1024;
+
+/// Sends requests to other servers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    outbound: Outbound,
+    resolver: Resolver,
+    signer: Arc<Signer>,
+    policy: Policy,
+    backoff: Backoff,
+    heard: broadcast::Sender<OwnedServerName>,
+}
+
+impl Client {
+    /// One that signs as `signer`'s server.
+    #[must_use]
+    pub fn new(outbound: Outbound, signer: Arc<Signer>, policy: Policy, clock: Clock) -> Self {
+        Self {
+            resolver: Resolver::new(outbound.clone()),
+            outbound,
+            signer,
+            policy,
+            backoff: Backoff::new(clock),
+            heard: broadcast::channel(HEARD_CAPACITY).0,
+        }
+    }
+
+    /// Our own name.
+    #[must_use]
+    pub fn server_name(&self) -> &ServerName {
+        self.signer.server_name()
+    }
+
+    /// With whom there is federation.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The HTTP client below, for what is no federation request.
+    #[must_use]
+    pub fn outbound(&self) -> &Outbound {
+        &self.outbound
+    }
+
+    /// What failed lately.
+    #[must_use]
+    pub fn backoff(&self) -> &Backoff {
+        &self.backoff
+    }
+
+    /// Asks a server with the default limits. Refused at once while the server is backed off from.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn request<R>(&self, destination: &ServerName, request: R) -> Result<R::IncomingResponse, CallError>
+    where
+        R: OutgoingRequest,
+        for<'a> R::PathBuilder: PathBuilder<Input<'a> = ()>,
+    {
+        self.request_with(destination, request, |call| call).await
+    }
+
+    /// As [`Client::request`]; `limits` changes time, size or urgency.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn request_with<R>(
+        &self,
+        destination: &ServerName,
+        request: R,
+        limits: impl FnOnce(Call) -> Call,
+    ) -> Result<R::IncomingResponse, CallError>
+    where
+        R: OutgoingRequest,
+        for<'a> R::PathBuilder: PathBuilder<Input<'a> = ()>,
+    {
+        let answer = self.call(destination, limits(Call::of(request)?)).await?;
+        answer.parse::<R::IncomingResponse>()
+    }
+
+    /// Sends bytes and gives bytes.
+    ///
+    /// # Errors
+    /// [`CallError`]; [`CallError::Status`] for any status but 2xx.
+    pub async fn call(&self, destination: &ServerName, call: Call) -> Result<Answer, CallError> {
+        let download = self.stream(destination, call).await?;
+        let answer = download.finish().await.map_err(CallError::from)?;
+        Ok(Answer { status: answer.status, headers: answer.headers, body: answer.body })
+    }
+
+    /// As [`Client::call`], for large answers: the body is read by the caller.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn stream(&self, destination: &ServerName, call: Call) -> Result<Download, CallError> {
+        if destination == self.server_name() || !self.policy.allows(destination) {
+            return Err(CallError::Forbidden);
+        }
+        if !call.ignore_backoff {
+            self.backoff.check(destination)?;
+        }
+        let started = self.backoff.now();
+        let result = self.attempt(destination, call).await;
+        match &result {
+            Err(error) if error.is_outage() => self.backoff.failed(destination, started),
+            Err(CallError::Forbidden | CallError::BadRequest(_)) => {}
+            _ => self.backoff.succeeded(destination),
+        }
+        result
+    }
+
+    /// Says that a server talked to us, so that what waits for it goes at once.
+    pub fn heard_from(&self, server: &ServerName) {
+        self.backoff.succeeded(server);
+        // Nobody listens: that is fine.
+        let _ = self.heard.send(server.to_owned());
+    }
+
+    /// The servers that are heard from. A receiver that lags should take all for heard.
+    #[must_use]
+    pub fn on_heard(&self) -> broadcast::Receiver<OwnedServerName> {
+        self.heard.subscribe()
+    }
+
+    async fn attempt(&self, destination: &ServerName, call: Call) -> Result<Download, CallError> {
+        let route = self.resolver.route(destination).await;
+        let url = Url::parse(&format!("https://{}{}", route.authority, call.path_and_query))
+            .map_err(|error| CallError::BadRequest(error.to_string()))?;
+        let authorization = sign::authorization(&self.signer, destination, &call, &url.path_and_query())?;
+        let host = HeaderValue::from_str(&route.host).map_err(|error| CallError::BadRequest(error.to_string()))?;
+        let mut request = Request::new(call.method.clone(), url)
+            .header(header::AUTHORIZATION, authorization)
+            .header(header::HOST, host)
+            .timeout(call.timeout)
+            .max_body(call.max_bytes);
+        if let Some(body) = call.body {
+            request = request.json(body);
+        }
+        request.targets = route.targets;
+        let download = self.outbound.stream(request).await?;
+        if download.status.is_success() { Ok(download) } else { Err(error::status(download).await) }
+    }
+}
