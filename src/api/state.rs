@@ -6,6 +6,7 @@ use account::{AccountData, Accounts, Filters, Profiles, Uia};
 use axum::extract::FromRef;
 use e2ee::{Backups, Keys, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
+use federation::Client;
 use flows::Flows;
 use media::Media;
 use push::{Counts, Pushers, Rules};
@@ -90,4 +91,6 @@ parts! {
     counts: Counts,
     /// What changed for a user.
     sync: Sync,
+    /// Asks other servers.
+    federation_client: Client,
 }

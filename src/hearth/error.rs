@@ -39,6 +39,9 @@ pub enum Error {
     /// Accounts cannot be opened.
     #[error("cannot open the accounts: {0}")]
     Accounts(#[from] account::AccountError),
+    /// Other servers cannot be talked to.
+    #[error("federation: {0}")]
+    Outbound(#[from] outbound::Error),
     /// A command was refused.
     #[error("{0}")]
     Refused(String),

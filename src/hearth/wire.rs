@@ -7,10 +7,12 @@ use api::{AppState, Parts, RateLimits, Stopping};
 use base::Clock;
 use e2ee::{Backups, Keys, KeysProjection, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
+use federation::{Client, Policy};
 use flows::Flows;
 use kv::{Db, Engine, TableInfo};
 use kv_rocksdb::RocksDb;
 use media::Media;
+use outbound::Outbound;
 use push::{Counts, CountsProjection, Pushers, PushersProjection, Rules};
 use room::{Projection, Rooms};
 use ruma::ServerName;
@@ -42,6 +44,7 @@ fn tables() -> Vec<TableInfo> {
         account::tables::ALL,
         e2ee::tables::ALL,
         ephemeral::tables::ALL,
+        federation::tables::ALL,
         media::tables::ALL,
         push::tables::ALL,
         room::tables::ALL,
@@ -115,6 +118,9 @@ impl Wired {
         let accounts =
             Accounts::open(db.clone(), clock.clone(), server.clone(), config.accounts(), device_projections()).await?;
         let media = media(&db, &clock, config, &config.data_dir.join("media"))?;
+        let outbound = Outbound::new(&config.federation.outbound())?;
+        let policy = Policy::new(&config.federation);
+        let client = Client::new(outbound, signer.clone(), policy, clock.clone());
         let shares = Shares::of(&config.memory);
         let rooms = Rooms::new(
             db.clone(),
@@ -160,6 +166,7 @@ impl Wired {
             receipts,
             presence,
             sync: Sync::new(sources, &epoch),
+            federation_client: client,
             push_rules,
             pushers: Pushers::new(db.clone()),
             counts,

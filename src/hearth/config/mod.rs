@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use ruma::OwnedServerName;
 use serde::{Deserialize, Serialize};
 
-pub use sections::{Durability, Federation, Listener, Log, LogFormat, Memory, Presence, Serve};
+pub use sections::{Durability, Listener, Log, LogFormat, Memory, Presence, Serve};
 
 /// Settings of the whole server.
 ///
@@ -65,7 +65,7 @@ pub struct Config {
     pub presence: Presence,
     /// Other servers.
     #[serde(default)]
-    pub federation: Federation,
+    pub federation: federation::Config,
 }
 
 /// What is wrong with the configuration.

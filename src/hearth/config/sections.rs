@@ -1,6 +1,5 @@
 use std::{net::SocketAddr, path::PathBuf};
 
-use ruma::OwnedServerName;
 use serde::{Deserialize, Serialize};
 
 /// When a write is acknowledged.
@@ -121,33 +120,5 @@ pub struct Presence {
 impl Default for Presence {
     fn default() -> Self {
         Self { enabled: true }
-    }
-}
-
-/// Other servers.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Federation {
-    /// Whether other servers are talked to.
-    pub enabled: bool,
-    /// Servers that are asked for the keys of servers which cannot be reached.
-    pub trusted_key_servers: Vec<OwnedServerName>,
-    /// PEM files with authorities that are trusted besides the system's.
-    pub extra_root_certificates: Vec<PathBuf>,
-    /// Whether servers may be reached under private addresses. For tests: it opens the internal network.
-    pub allow_private_addresses: bool,
-    /// Whether certificates of other servers go unchecked. For tests only.
-    pub accept_invalid_certificates: bool,
-}
-
-impl Default for Federation {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            trusted_key_servers: vec![ruma::owned_server_name!("matrix.org")],
-            extra_root_certificates: Vec::new(),
-            allow_private_addresses: false,
-            accept_invalid_certificates: false,
-        }
     }
 }
