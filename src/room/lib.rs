@@ -38,6 +38,7 @@ pub mod relations;
 mod report;
 mod rooms;
 pub mod row;
+mod servers;
 pub mod state;
 mod summary;
 pub mod tables;

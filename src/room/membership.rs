@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::{
     Membership, Result, Rooms, Tip, UserRoom,
     num::{EventNum, Place, RoomNum},
+    servers::record_server,
     state::{Root, keys},
     tables::{INVITE_STATES, MEMBERS, USER_CHANGES, USER_ROOMS},
 };
@@ -125,6 +126,7 @@ pub(crate) async fn record(
     }
     tx.put(&MEMBERS, (room, membership.code(), user), &event);
     count(tip, previous, membership);
+    record_server(tx, room, user, previous, membership, slot).await?;
 
     let value = UserRoom { membership, event, place, forgotten: false };
     match old {

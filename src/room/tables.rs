@@ -1,7 +1,7 @@
 //! The tables of this crate.
 
 use kv::{Stamp, Stamped, Table, TableInfo};
-use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedUserId};
+use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId};
 
 use crate::{
     num::{EventNum, Place, RoomNum},
@@ -73,6 +73,16 @@ pub const REPORTS: Table<Stamp, Report> = Table::new(0x0349, "room.reports", 1);
 /// knock: JSON objects by user and room.
 pub const INVITE_STATES: Table<(OwnedUserId, RoomNum), Vec<String>> = Table::new(0x0330, "room.invite_states", 1);
 
+/// How many joined members each server has in a room.
+pub const ROOM_SERVERS: Table<(RoomNum, OwnedServerName), u64> = Table::new(0x0331, "room.room_servers", 1);
+/// The rooms in which a server has joined members.
+pub const SERVER_ROOMS: Table<(OwnedServerName, RoomNum), ()> = Table::new(0x0332, "room.server_rooms", 1);
+/// Servers that came into a room (`true`) or left it, in stream order; the federation queue takes rows away as it
+/// has walked past them.
+pub const SERVER_LOG: Table<(Stamp, RoomNum, OwnedServerName), bool> = Table::new(0x0333, "room.server_log", 1);
+/// Events of other servers that this one passes on to the rest of the room, with the server that sent them here.
+pub const RELAYS: Table<(RoomNum, EventNum), String> = Table::new(0x0334, "room.relays", 1);
+
 /// An event wherever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct EventRef {
@@ -103,6 +113,10 @@ pub const ALL: &[TableInfo] = &[
     TRANSACTIONS.info(),
     LEASES.info(),
     INVITE_STATES.info(),
+    ROOM_SERVERS.info(),
+    SERVER_ROOMS.info(),
+    SERVER_LOG.info(),
+    RELAYS.info(),
     HELD.info(),
     CHILDREN.info(),
     EDITS.info(),

@@ -7,6 +7,7 @@ mod redaction;
 mod relations;
 mod rig;
 mod send;
+mod servers;
 mod speed;
 mod upgrades;
 mod visibility;
