@@ -73,7 +73,7 @@ impl Rooms {
             return Ok(Vec::new());
         };
         let standing = Standing { user, membership, event: num, place: Some(tip.place) };
-        Ok(vec![record(tx, room, tip, &standing, slot).await?])
+        Ok(vec![self.record(tx, room, tip, &standing, slot).await?])
     }
 
     /// Brings the membership rows up to date after the room's state changed from `old` to that of `tip` by more than
@@ -101,45 +101,49 @@ impl Rooms {
                 None => Membership::Leave,
             };
             let standing = Standing { user, membership, event, place: Some(tip.place) };
-            steps.push(record(tx, room, tip, &standing, slot).await?);
+            steps.push(self.record(tx, room, tip, &standing, slot).await?);
         }
         Ok(steps)
     }
-}
 
-/// Writes down a membership; answers what it was.
-pub(crate) async fn record(
-    tx: &mut Tx,
-    room: RoomNum,
-    tip: &mut Tip,
-    standing: &Standing<'_>,
-    slot: Slot,
-) -> Result<MemberStep> {
-    let Standing { user, membership, event, place } = *standing;
-    let old = tx.get(&USER_ROOMS, (user, room)).await?;
-    let previous = old.as_ref().map_or(Membership::Leave, |row| row.value.membership);
-    if let Some(old) = &old {
-        tx.delete(&MEMBERS, (room, previous.code(), user));
-        if old.value.place.is_none() {
-            tx.delete(&INVITE_STATES, (user, room));
+    /// Writes down a membership; answers what it was.
+    pub(crate) async fn record(
+        &self,
+        tx: &mut Tx,
+        room: RoomNum,
+        tip: &mut Tip,
+        standing: &Standing<'_>,
+        slot: Slot,
+    ) -> Result<MemberStep> {
+        let Standing { user, membership, event, place } = *standing;
+        let old = tx.get(&USER_ROOMS, (user, room)).await?;
+        let previous = old.as_ref().map_or(Membership::Leave, |row| row.value.membership);
+        if let Some(old) = &old {
+            tx.delete(&MEMBERS, (room, previous.code(), user));
+            if old.value.place.is_none() {
+                tx.delete(&INVITE_STATES, (user, room));
+            }
         }
-    }
-    tx.put(&MEMBERS, (room, membership.code(), user), &event);
-    count(tip, previous, membership);
-    record_server(tx, room, user, previous, membership, slot).await?;
+        tx.put(&MEMBERS, (room, membership.code(), user), &event);
+        count(tip, previous, membership);
+        record_server(tx, room, user, previous, membership, slot).await?;
 
-    let value = UserRoom { membership, event, place, forgotten: false };
-    match old {
-        Some(old) if previous == membership && old.value.place.is_some() == place.is_some() => {
-            tx.put(&USER_ROOMS, (user, room), &Stamped { at: old.at, value });
+        let value = UserRoom { membership, event, place, forgotten: false };
+        match old {
+            Some(old) if previous == membership && old.value.place.is_some() == place.is_some() => {
+                tx.put(&USER_ROOMS, (user, room), &Stamped { at: old.at, value });
+            }
+            _ => {
+                tx.put_stamped(&USER_ROOMS, (user, room), slot, value);
+                // Only users of this server sync.
+                if user.server_name() == self.server() {
+                    tx.put(&USER_CHANGES, (user, slot), &room);
+                    tx.announce(Topic::Memberships(user.to_owned()), slot);
+                }
+            }
         }
-        _ => {
-            tx.put_stamped(&USER_ROOMS, (user, room), slot, value);
-            tx.put(&USER_CHANGES, (user, slot), &room);
-            tx.announce(Topic::Memberships(user.to_owned()), slot);
-        }
+        Ok(MemberStep { user: user.to_owned(), previous, now: membership })
     }
-    Ok(MemberStep { user: user.to_owned(), previous, now: membership })
 }
 
 fn count(tip: &mut Tip, from: Membership, to: Membership) {

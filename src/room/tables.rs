@@ -4,6 +4,7 @@ use kv::{Stamp, Stamped, Table, TableInfo};
 use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId};
 
 use crate::{
+    ingest::Gap,
     num::{EventNum, Place, RoomNum},
     relations::{Child, InThread, Thread, Waits},
     report::Report,
@@ -82,6 +83,10 @@ pub const SERVER_ROOMS: Table<(OwnedServerName, RoomNum), ()> = Table::new(0x033
 pub const SERVER_LOG: Table<(Stamp, RoomNum, OwnedServerName), bool> = Table::new(0x0333, "room.server_log", 1);
 /// Events of other servers that this one passes on to the rest of the room, with the server that sent them here.
 pub const RELAYS: Table<(RoomNum, EventNum), String> = Table::new(0x0334, "room.relays", 1);
+/// What is missing before a part of the timeline, by the part's rank.
+pub const GAPS: Table<(RoomNum, u64), Gap> = Table::new(0x0335, "room.gaps", 1);
+/// Events that are not here although one that is here follows them, with the rank of that one.
+pub const AWAITED: Table<(RoomNum, OwnedEventId), u64> = Table::new(0x0336, "room.awaited", 1);
 
 /// An event wherever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -117,6 +122,8 @@ pub const ALL: &[TableInfo] = &[
     SERVER_ROOMS.info(),
     SERVER_LOG.info(),
     RELAYS.info(),
+    GAPS.info(),
+    AWAITED.info(),
     HELD.info(),
     CHILDREN.info(),
     EDITS.info(),

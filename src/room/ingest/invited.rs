@@ -1,0 +1,103 @@
+//! Memberships in rooms that this server is not in: invites, knocks, and their end.
+
+use std::sync::Arc;
+
+use event::Pdu;
+use kv::Read;
+use ruma::{RoomId, RoomVersionId, UserId};
+use serde_json::Value;
+
+use super::outlier::write_outlier;
+use crate::{
+    Result, RoomError, RoomInfo, Rooms, Tip,
+    membership::{Standing, membership_of},
+    num::{EventNum, RoomNum},
+    row::Verdict,
+    tables::{INVITE_STATES, ROOM_IDS, ROOMS, TIPS},
+};
+
+/// A member event of a local user in a room that this server is not in.
+#[derive(Debug, Clone)]
+pub struct Invitation {
+    /// The version of the room.
+    pub version: RoomVersionId,
+    /// The member event.
+    pub event: Arc<Pdu>,
+    /// Stripped state events of the room, JSON objects.
+    pub state: Vec<String>,
+}
+
+impl Rooms {
+    /// Records an invite, a knock, or the end of either for a local user. Does nothing if this server is in the room:
+    /// there the event itself says so.
+    ///
+    /// # Errors
+    /// [`RoomError::BadContent`] when the event is no member event.
+    pub async fn record_outside(&self, room_id: &RoomId, invitation: &Invitation) -> Result<()> {
+        let pdu = &invitation.event;
+        let user = pdu.state_key.as_deref().and_then(|key| <&UserId>::try_from(key).ok());
+        let (Some(user), Some(membership)) = (user, membership_of(pdu)) else {
+            return Err(RoomError::BadContent("this is no member event".into()));
+        };
+        let fresh = self.fresh_num().await?;
+        kv::retry(|| async {
+            let mut tx = self.db.begin();
+            let room = tx.get(&ROOM_IDS, room_id).await?.unwrap_or(fresh);
+            let mut tip = tx.get(&TIPS, room).await?.unwrap_or_else(Tip::empty);
+            if !tip.extremities.is_empty() && self.server_is_in(&tx, room, self.server()).await? {
+                return Ok::<_, RoomError>(());
+            }
+            let info = match tx.get(&ROOMS, room).await? {
+                Some(info) => info,
+                None => outside(room_id, invitation),
+            };
+            tx.put(&ROOM_IDS, room_id, &room);
+            tx.put(&ROOMS, room, &info);
+            let num = match self.locate(&tx, &pdu.event_id).await? {
+                Some(at) => at.num,
+                None => {
+                    let num = EventNum(tip.next_event);
+                    tip.next_event += 1;
+                    write_outlier(&mut tx, room, &info, pdu, num, Verdict::Accepted)?;
+                    num
+                }
+            };
+            let slot = tx.stamp();
+            let standing = Standing { user, membership, event: num, place: None };
+            self.record(&mut tx, room, &mut tip, &standing, slot).await?;
+            if !invitation.state.is_empty() {
+                tx.put(&INVITE_STATES, (user, room), &invitation.state);
+            }
+            tx.put(&TIPS, room, &tip);
+            tx.commit().await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// What a user outside of a room was shown of it by another server: JSON objects.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn outside_state(&self, read: &impl Read, room: RoomNum, user: &UserId) -> Result<Option<Vec<String>>> {
+        Ok(read.peek(&INVITE_STATES, (user, room)).await?)
+    }
+}
+
+/// What can be said of a room by its stripped state.
+fn outside(room_id: &RoomId, invitation: &Invitation) -> RoomInfo {
+    let create = invitation.state.iter().find_map(|json| {
+        let event: Value = serde_json::from_str(json).ok()?;
+        (event.get("type")?.as_str()? == "m.room.create").then_some(event)
+    });
+    let text = |path: &str| create.as_ref().and_then(|event| event.pointer(path)?.as_str().map(str::to_owned));
+    RoomInfo {
+        id: room_id.to_owned(),
+        version: invitation.version.clone(),
+        kind: text("/content/type"),
+        creator: text("/sender")
+            .and_then(|sender| UserId::parse(sender).ok())
+            .unwrap_or_else(|| invitation.event.sender.clone()),
+        complete: false,
+    }
+}

@@ -1,0 +1,59 @@
+//! Events of other servers: authorize, resolve, append. Server-server API, "Checks performed on receipt of a PDU".
+//!
+//! **Owns** what becomes of an event whose signatures and hashes `federation` has checked: its verdict, its state,
+//! its place; outliers; joining by the state that another server sends; history that is fetched later.
+//! **Must not know** where events come from. What is missing is answered, and fetched by the caller.
+//! **Invariants**
+//! - Every event that comes in passes [`Rooms::ingest`], [`Rooms::ingest_outliers`], [`Rooms::install`] or
+//!   [`Rooms::backfilled`], which all check it against its auth events.
+//! - Soft-failed and rejected events are never extremities and never shown; nothing cites a rejected one.
+
+mod authorize;
+mod backfill;
+mod chain;
+mod extremities;
+mod gaps;
+mod install;
+mod invited;
+mod outlier;
+mod receive;
+mod resolve;
+
+pub use backfill::StatesBefore;
+pub use gaps::Gap;
+pub use install::{Joined, RemoteState};
+pub use invited::Invitation;
+
+use ruma::OwnedEventId;
+
+use crate::num::EventNum;
+
+/// What became of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ingested {
+    /// It was here before.
+    Known,
+    /// It is part of the room.
+    Accepted(EventNum),
+    /// It is kept but not shown, and nothing of this server builds on it.
+    SoftFailed(String),
+    /// It breaks the rules.
+    Rejected(String),
+    /// Events that it refers to have to be ingested first.
+    Missing(Missing),
+}
+
+/// Events that another one refers to and that are not here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Of its `prev_events` those whose state is not known.
+    pub prev: Vec<OwnedEventId>,
+    /// Of its `auth_events` those that are not known.
+    pub auth: Vec<OwnedEventId>,
+}
+
+impl Missing {
+    fn is_empty(&self) -> bool {
+        self.prev.is_empty() && self.auth.is_empty()
+    }
+}
