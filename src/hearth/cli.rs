@@ -1,4 +1,4 @@
-//! `hearth serve`, `hearth create-user`, `hearth check-config`.
+//! `hearth serve`, `hearth create-user`, `hearth check-config`, `hearth compact`.
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,8 @@ enum What {
     CreateUser(CreateUser),
     /// Read the configuration and say what is wrong with it.
     CheckConfig(FromFile),
+    /// Rewrite the database of a stopped server to its smallest size.
+    Compact(FromFile),
 }
 
 #[derive(Debug, Args)]
@@ -57,6 +59,7 @@ impl Cli {
                 load(&from.config)?;
                 Ok(Some(format!("{} is fine", from.config.display())))
             }
+            What::Compact(from) => crate::compact(&load(&from.config)?).await.map(Some),
             What::CreateUser(create) => create_user(create).await.map(Some),
         }
     }

@@ -10,6 +10,7 @@
 
 pub mod cli;
 mod commands;
+mod compact;
 pub mod config;
 pub mod control;
 mod error;
@@ -24,6 +25,7 @@ mod tasks;
 pub mod wire;
 
 pub use commands::{Answer, Command};
+pub use compact::compact;
 pub use config::Config;
 pub use error::Error;
 pub use server::Server;

@@ -1,6 +1,11 @@
 //! Start and stop.
 
-use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io::Write,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use api::Serves;
 use axum::Router;
@@ -140,13 +145,14 @@ fn router(listener: &Listener, wired: &Wired, metrics: Option<&Metrics>) -> Rout
     router
 }
 
-/// How a client on the same machine reaches a socket that may be bound to all addresses.
+/// How a client on the same machine reaches a socket that may be bound to all addresses. `localhost` is only the first
+/// loopback address of each family.
 fn reachable(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() || address.ip().is_loopback() {
-        format!("localhost:{}", address.port())
-    } else {
-        address.to_string()
-    }
+    let localhost = match address.ip() {
+        IpAddr::V4(ip) => ip.is_unspecified() || ip == Ipv4Addr::LOCALHOST,
+        IpAddr::V6(ip) => ip.is_unspecified() || ip == Ipv6Addr::LOCALHOST,
+    };
+    if localhost { format!("localhost:{}", address.port()) } else { address.to_string() }
 }
 
 /// Ends when the process is asked to stop. Signals count from the call on.
@@ -160,6 +166,26 @@ pub fn stop_signal() -> impl Future<Output = ()> {
             }
             // Without handlers the signals end the process by themselves.
             _ => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_pointed_to_where_the_server_listens() {
+        let cases = [
+            ("127.0.0.1:8008", "localhost:8008"),
+            ("0.0.0.0:80", "localhost:80"),
+            ("[::1]:8448", "localhost:8448"),
+            ("127.0.3.2:8008", "127.0.3.2:8008"),
+            ("192.0.2.7:443", "192.0.2.7:443"),
+            ("[2001:db8::1]:443", "[2001:db8::1]:443"),
+        ];
+        for (bound, shown) in cases {
+            assert_eq!(reachable(bound.parse().unwrap()), shown);
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Builds every domain object bottom-up from the configuration.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use account::{AccountData, Accounts, DeviceProjection, Filters, Profiles, Uia};
 use api::{AppState, Parts, RateLimits, Stopping};
@@ -39,7 +42,7 @@ pub struct Wired {
 }
 
 /// The tables of all crates.
-fn tables() -> Vec<TableInfo> {
+pub(crate) fn tables() -> Vec<TableInfo> {
     [
         account::tables::ALL,
         e2ee::tables::ALL,
@@ -79,7 +82,13 @@ impl Shares {
     }
 }
 
-fn engine(config: &Config) -> Result<Arc<RocksDb>, Error> {
+/// Where the database is.
+pub(crate) fn database(config: &Config) -> PathBuf {
+    config.data_dir.join("db")
+}
+
+/// Opens the engine, or creates its database.
+pub(crate) fn engine(config: &Config) -> Result<Arc<RocksDb>, Error> {
     let shares = Shares::of(&config.memory);
     let options = kv_rocksdb::Options {
         durability: match config.durability {
@@ -90,7 +99,7 @@ fn engine(config: &Config) -> Result<Arc<RocksDb>, Error> {
         memtable_bytes: shares.memtables,
         ..kv_rocksdb::Options::default()
     };
-    Ok(RocksDb::open(config.data_dir.join("db"), options)?)
+    Ok(RocksDb::open(database(config), options)?)
 }
 
 impl Wired {

@@ -91,7 +91,7 @@ impl RocksDb {
         self.shared.db.flush().map_err(engine_error)
     }
 
-    /// Compacts everything, for benchmarks. Blocks.
+    /// Compacts everything. Blocks.
     pub fn compact(&self) {
         self.shared.db.compact_range(None::<&[u8]>, None::<&[u8]>);
     }

@@ -71,3 +71,39 @@ async fn a_stop_answers_those_who_wait_for_news() {
     server.stop().await;
     assert_eq!(waiting.await.unwrap().status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_stopped_server_is_compacted_and_keeps_everything() {
+    let server = TestServer::new().await;
+    let (alice, room) = server.user_in_room("alice").await;
+    let first = alice.send_text(&room, "one", "hi").await;
+    let config = server.config().clone();
+    let error = hearth::compact(&config).await.unwrap_err();
+    assert!(matches!(error, Error::Running(_)), "{error}");
+
+    let stopped = server.pause().await;
+    let said = hearth::compact(&config).await.unwrap();
+    assert!(said.contains(" bytes before, ") && said.ends_with(" bytes after"), "{said}");
+    let server = stopped.start().await;
+    let alice = server.login("alice").await;
+    assert_eq!(
+        alice.sync(None).await["rooms"]["join"][room.as_str()]["timeline"]["events"]
+            .as_array()
+            .unwrap()
+            .last()
+            .unwrap()["event_id"],
+        first.as_str()
+    );
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_not_compacted() {
+    let server = TestServer::new().await;
+    let mut config = server.config().clone();
+    server.stop().await;
+    config.data_dir = config.data_dir.join("elsewhere");
+    let error = hearth::compact(&config).await.unwrap_err();
+    assert!(matches!(error, Error::File { .. }), "{error}");
+    assert!(!config.data_dir.exists(), "nothing is made for it");
+}
