@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
+use outbound::Url;
 use ruma::api::{IncomingResponse, IncomingResponseExt, OutgoingBody, OutgoingRequest, path_builder::PathBuilder};
 
 use super::CallError;
@@ -77,6 +78,19 @@ impl Call {
         Ok(Self { body: (!body.is_empty()).then(|| body.into()), ..Self::new(parts.method, path) })
     }
 
+    /// The address at which this is asked for.
+    ///
+    /// # Errors
+    /// [`CallError::BadRequest`] when it would not lead where its path says.
+    pub(super) fn url(&self, authority: &str) -> Result<Url, CallError> {
+        let path = self.path_and_query.split('?').next().unwrap_or_default();
+        if !path.starts_with('/') || path.contains('\\') || path.split('/').any(is_dots) {
+            return Err(CallError::BadRequest("the path is not in its normal form".to_owned()));
+        }
+        let url = format!("https://{authority}{}", self.path_and_query);
+        Url::parse(&url).map_err(|error| CallError::BadRequest(error.to_string()))
+    }
+
     /// Sets the time limit.
     #[must_use]
     pub fn timeout(self, timeout: Duration) -> Self {
@@ -94,6 +108,11 @@ impl Call {
     pub fn urgent(self) -> Self {
         Self { ignore_backoff: true, ..self }
     }
+}
+
+/// Whether a segment of a path stands for this or the upper directory.
+fn is_dots(segment: &str) -> bool {
+    matches!(&*segment.to_ascii_lowercase().replace("%2e", "."), "." | "..")
 }
 
 /// What a server answered, with a status of 2xx.

@@ -5,17 +5,17 @@ mod call;
 mod error;
 mod sign;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use base::Clock;
 use event::Signer;
 use http::{HeaderValue, header};
-use outbound::{Download, Outbound, Request, Url};
+use outbound::{Download, Outbound, Request};
 use ruma::{
     OwnedServerName, ServerName,
     api::{OutgoingRequest, path_builder::PathBuilder},
 };
-use tokio::sync::broadcast;
+use tokio::{sync::broadcast, time::timeout};
 
 pub use backoff::Backoff;
 pub use call::{Answer, Call};
@@ -42,7 +42,7 @@ impl Client {
     #[must_use]
     pub fn new(outbound: Outbound, signer: Arc<Signer>, policy: Policy, clock: Clock) -> Self {
         Self {
-            resolver: Resolver::new(outbound.clone()),
+            resolver: Resolver::new(outbound.clone(), clock.clone()),
             outbound,
             signer,
             policy,
@@ -128,6 +128,9 @@ impl Client {
         }
         let started = self.backoff.now();
         let result = self.attempt(destination, call).await;
+        if let Err(CallError::Unreachable(_) | CallError::Timeout) = &result {
+            self.resolver.unreachable(destination).await;
+        }
         match &result {
             Err(error) if error.is_outage() => self.backoff.failed(destination, started),
             Err(CallError::Forbidden | CallError::BadRequest(_)) => {}
@@ -150,15 +153,15 @@ impl Client {
     }
 
     async fn attempt(&self, destination: &ServerName, call: Call) -> Result<Download, CallError> {
-        let route = self.resolver.route(destination).await;
-        let url = Url::parse(&format!("https://{}{}", route.authority, call.path_and_query))
-            .map_err(|error| CallError::BadRequest(error.to_string()))?;
+        let started = Instant::now();
+        let route = timeout(call.timeout, self.resolver.route(destination)).await.map_err(|_| CallError::Timeout)?;
+        let url = call.url(&route.authority)?;
         let authorization = sign::authorization(&self.signer, destination, &call, &url.path_and_query())?;
         let host = HeaderValue::from_str(&route.host).map_err(|error| CallError::BadRequest(error.to_string()))?;
         let mut request = Request::new(call.method.clone(), url)
             .header(header::AUTHORIZATION, authorization)
             .header(header::HOST, host)
-            .timeout(call.timeout)
+            .timeout(call.timeout.saturating_sub(started.elapsed()))
             .max_body(call.max_bytes);
         if let Some(body) = call.body {
             request = request.json(body);
