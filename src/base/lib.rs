@@ -1,8 +1,9 @@
-//! What two or more lower crates need and no crate owns: time, randomness, secrets.
+//! What two or more lower crates need and no crate owns: time, randomness, globs.
 //!
-//! Code enters this crate only when two crates below `room` need it. It knows nothing of Matrix.
+//! Code enters this crate only when two crates need it that must not know each other. It knows nothing of Matrix.
 
 pub mod clock;
+pub mod glob;
 pub mod random;
 
 pub use clock::{Clock, Millis};

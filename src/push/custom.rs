@@ -1,12 +1,13 @@
 //! A user's own rules: what they come down to in one room.
 
+use base::glob::Glob;
 use ruma::{
     OwnedUserId, RoomId,
     push::{AnyPushRuleRef, EventMatchConditionData, PushCondition, Ruleset},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{defaults, glob::Glob};
+use crate::defaults;
 
 /// When a rule matches, as far as the room alone says it.
 #[derive(Debug, Clone, PartialEq, Eq)]

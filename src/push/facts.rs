@@ -1,5 +1,6 @@
 //! What push rules look at, and whether a condition holds. Client-server API, "Conditions for Rules".
 
+use base::glob::Glob;
 use event::PowerLevels;
 use ruma::{
     RoomId, UInt, UserId,
@@ -7,8 +8,6 @@ use ruma::{
     push::{PushCondition, ScalarJsonValue},
 };
 use serde_json::Value;
-
-use crate::glob::Glob;
 
 /// An event with the room around it.
 #[derive(Debug)]

@@ -19,7 +19,6 @@ mod custom;
 mod defaults;
 mod error;
 mod facts;
-mod glob;
 mod judge;
 mod ledger;
 mod notifications;

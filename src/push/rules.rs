@@ -2,6 +2,7 @@
 //! Client-server API, "Push Rules: API".
 
 use account::AccountData;
+use base::glob::MAX_PATTERN;
 use kv::{Db, Read, Tx};
 use room::{Membership, RoomNum, Rooms};
 use ruma::{
@@ -11,7 +12,7 @@ use ruma::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{PushError, Result, custom, defaults, glob::MAX_PATTERN, tables::WATCHES};
+use crate::{PushError, Result, custom, defaults, tables::WATCHES};
 
 /// The type of the account data.
 const KIND: &str = "m.push_rules";

@@ -1,6 +1,7 @@
 //! Finding an event by when it was sent.
 
 use kv::Read;
+use ruma::ServerName;
 
 use crate::{
     Direction, EventRow, Result, Rooms, Viewer,
@@ -13,6 +14,15 @@ use crate::{
 const AROUND: usize = 50;
 /// Pages walked on when none of those is for the viewer.
 const MAX_PAGES: usize = 20;
+
+/// Who looks for an event.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Eyes<'a> {
+    /// A user of this server.
+    User(&'a Viewer<'a>),
+    /// Another server.
+    Server(&'a ServerName),
+}
 
 /// A run of places without gaps.
 struct Segment {
@@ -37,9 +47,20 @@ impl Rooms {
         ts: u64,
         direction: Direction,
     ) -> Result<Option<(EventNum, EventRow)>> {
+        self.seen_by_time(read, room, Eyes::User(viewer), ts, direction).await
+    }
+
+    pub(crate) async fn seen_by_time(
+        &self,
+        read: &impl Read,
+        room: RoomNum,
+        eyes: Eyes<'_>,
+        ts: u64,
+        direction: Direction,
+    ) -> Result<Option<(EventNum, EventRow)>> {
         let mut best: Option<(EventNum, EventRow)> = None;
         for segment in self.segments(read, room).await? {
-            let found = self.closest_in(read, room, viewer, &segment, ts, direction).await?;
+            let found = self.closest_in(read, room, eyes, &segment, ts, direction).await?;
             let closer = |new: &EventRow, old: &EventRow| distance(new, ts) < distance(old, ts);
             if let Some(found) = found
                 && best.as_ref().is_none_or(|best| closer(&found.1, &best.1))
@@ -68,7 +89,7 @@ impl Rooms {
         &self,
         read: &impl Read,
         room: RoomNum,
-        viewer: &Viewer<'_>,
+        eyes: Eyes<'_>,
         segment: &Segment,
         ts: u64,
         direction: Direction,
@@ -90,10 +111,10 @@ impl Rooms {
         let before = self.timeline(read, room, at, Direction::Backward, AROUND).await?;
         let after = self.timeline(read, room, at.prev(), Direction::Forward, AROUND).await?;
         let near = before.events.into_iter().chain(after.events).map(|(_, num, row)| (num, row)).collect();
-        if let Some(found) = self.closest(read, room, viewer, near, ts, direction).await? {
+        if let Some(found) = self.closest(read, room, eyes, near, ts, direction).await? {
             return Ok(Some(found));
         }
-        self.walk_on(read, room, viewer, at, ts, direction).await
+        self.walk_on(read, room, eyes, at, ts, direction).await
     }
 
     /// Goes on from `at` until the viewer may see something.
@@ -101,7 +122,7 @@ impl Rooms {
         &self,
         read: &impl Read,
         room: RoomNum,
-        viewer: &Viewer<'_>,
+        eyes: Eyes<'_>,
         at: Place,
         ts: u64,
         direction: Direction,
@@ -112,7 +133,7 @@ impl Rooms {
             let Some((last, ..)) = page.events.last() else { return Ok(None) };
             from = *last;
             let rows = page.events.into_iter().map(|(_, num, row)| (num, row)).collect();
-            let found = self.closest(read, room, viewer, rows, ts, direction).await?;
+            let found = self.closest(read, room, eyes, rows, ts, direction).await?;
             if found.is_some() || page.end {
                 return Ok(found);
             }
@@ -125,7 +146,7 @@ impl Rooms {
         &self,
         read: &impl Read,
         room: RoomNum,
-        viewer: &Viewer<'_>,
+        eyes: Eyes<'_>,
         rows: Vec<(EventNum, EventRow)>,
         ts: u64,
         direction: Direction,
@@ -136,7 +157,10 @@ impl Rooms {
         };
         let mut rows: Vec<_> = rows.into_iter().filter(|(_, row)| fits(row)).collect();
         rows.sort_by_key(|(_, row)| row.meta.place);
-        let mut seen = self.visible(read, room, viewer, rows).await?;
+        let mut seen = match eyes {
+            Eyes::User(viewer) => self.visible(read, room, viewer, rows).await?,
+            Eyes::Server(server) => self.visible_to_server(read, room, server, rows).await?,
+        };
         // Of events of the same time, the one that is met first going in the direction.
         if direction == Direction::Backward {
             seen.reverse();

@@ -7,6 +7,7 @@ use ruma::OwnedRoomId;
 use crate::{
     RoomInfo,
     num::{EventNum, RoomNum},
+    serve::Acl,
     state::{NodeCache, StateKey},
 };
 
@@ -22,6 +23,8 @@ pub struct Caches {
     pub(crate) nodes: NodeCache,
     /// State events as the authorization rules read them; a redaction keeps what those look at.
     pdus: Cache<(RoomNum, EventNum), Arc<Pdu>>,
+    /// Access lists, ready to be asked.
+    acls: Cache<(RoomNum, EventNum), Arc<Acl>>,
     /// Events that are being redacted: who read one before the commit must not put it back.
     redacted: Cache<(RoomNum, EventNum), ()>,
 }
@@ -35,7 +38,9 @@ impl Caches {
             infos: Cache::new(sized(10, 320)),
             keys: Cache::new(sized(15, 192)),
             nodes: Cache::new(sized(30, 800)),
-            pdus: Cache::new(sized(35, 1800)),
+            pdus: Cache::new(sized(31, 1800)),
+            // Lists may be long: each stands for a full event, and few rooms have one.
+            acls: Cache::new(sized(4, 32_768)),
             redacted: Cache::builder().max_capacity(sized(1, 100)).time_to_live(SETTLES).build(),
         }
     }
@@ -53,9 +58,23 @@ impl Caches {
         }
     }
 
+    /// An access list that was read before.
+    pub(crate) fn acl(&self, room: RoomNum, num: EventNum) -> Option<Arc<Acl>> {
+        self.acls.get(&(room, num))
+    }
+
+    /// Keeps an access list that was read.
+    pub(crate) fn keep_acl(&self, room: RoomNum, num: EventNum, acl: Arc<Acl>) {
+        self.acls.insert((room, num), acl);
+        if self.redacted.contains_key(&(room, num)) {
+            self.acls.invalidate(&(room, num));
+        }
+    }
+
     /// Drops an event whose row changes in a transaction that has not committed yet.
     pub(crate) fn forget_pdu(&self, room: RoomNum, num: EventNum) {
         self.redacted.insert((room, num), ());
         self.pdus.invalidate(&(room, num));
+        self.acls.invalidate(&(room, num));
     }
 }

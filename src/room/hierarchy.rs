@@ -46,11 +46,11 @@ pub struct HierarchyPage {
 }
 
 /// An `m.space.child` event.
-struct Child {
+pub(crate) struct Child {
     order: Option<String>,
     at: u64,
-    room: OwnedRoomId,
-    stripped: Box<RawValue>,
+    pub(crate) room: OwnedRoomId,
+    pub(crate) stripped: Box<RawValue>,
 }
 
 impl Child {
@@ -156,7 +156,7 @@ impl Rooms {
     }
 
     /// The children of a space, in their order; none of other rooms.
-    async fn space_children(
+    pub(crate) async fn space_children(
         &self,
         read: &impl Read,
         room: RoomNum,

@@ -39,6 +39,7 @@ pub mod relations;
 mod report;
 mod rooms;
 pub mod row;
+pub mod serve;
 mod servers;
 pub mod state;
 mod summary;

@@ -139,7 +139,7 @@ impl Rooms {
         Ok(Tracked { key, missing: Membership::Leave, read: member, last: None, roots: HashMap::new() })
     }
 
-    async fn track_visibility(&self, read: &impl Read, room: RoomNum) -> Result<Tracked<HistoryVisibility>> {
+    pub(crate) async fn track_visibility(&self, read: &impl Read, room: RoomNum) -> Result<Tracked<HistoryVisibility>> {
         let key = self.state_key(read, room, "m.room.history_visibility", "").await?;
         let visibility = |pdu: &Pdu| HistoryVisibility::of_content(pdu.content.get());
         Ok(Tracked { key, missing: HistoryVisibility::Shared, read: visibility, last: None, roots: HashMap::new() })

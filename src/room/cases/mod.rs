@@ -5,7 +5,7 @@ mod members;
 mod paging;
 mod redaction;
 mod relations;
-mod rig;
+pub(crate) mod rig;
 mod send;
 mod servers;
 mod speed;

@@ -1,4 +1,4 @@
-//! Globs of push rules, in time linear in the text: all positions of the pattern are followed at once, as bits.
+//! Globs of push rules and of server access lists, in time linear in the text: all positions of the pattern are followed at once, as bits.
 
 use std::collections::HashMap;
 
