@@ -36,7 +36,7 @@ impl Rooms {
     /// # Errors
     /// [`RoomError::UnknownEvent`] when this server does not know the event or the state before it.
     pub async fn state_ids_before(&self, read: &impl Read, room: RoomNum, event: &EventId) -> Result<StateIds> {
-        let (state, chain) = self.state_before(read, room, event).await?;
+        let (state, chain) = self.state_rows_before(read, room, event).await?;
         Ok(StateIds { state: ids(&state), auth_chain: ids(&chain) })
     }
 
@@ -45,7 +45,7 @@ impl Rooms {
     /// # Errors
     /// As [`Rooms::state_ids_before`].
     pub async fn full_state_before(&self, read: &impl Read, room: RoomNum, event: &EventId) -> Result<StateAt> {
-        let (state, chain) = self.state_before(read, room, event).await?;
+        let (state, chain) = self.state_rows_before(read, room, event).await?;
         Ok(StateAt { state: json(&state), auth_chain: json(&chain) })
     }
 
@@ -59,7 +59,7 @@ impl Rooms {
         Ok(json(&self.unrejected(read, room, chain).await?))
     }
 
-    async fn state_before(&self, read: &impl Read, room: RoomNum, event: &EventId) -> Result<(Vec<Row>, Vec<Row>)> {
+    async fn state_rows_before(&self, read: &impl Read, room: RoomNum, event: &EventId) -> Result<(Vec<Row>, Vec<Row>)> {
         let num = self.event_num(read, room, event).await?;
         let row = self.row(read, room, num).await?;
         if row.meta.placement != Placement::Full {
