@@ -74,9 +74,17 @@ pub struct RateLimitsConfig {
     pub create_media: RateLimit,
     /// Presence set, per user.
     pub presence: RateLimit,
+    /// Requests of another server, per server.
+    pub federation: RateLimit,
+    /// Requests of one other server that are answered at the same time.
+    pub federation_at_once: usize,
+    /// Requests of one other server that wait for their turn; further ones are refused.
+    pub federation_waiting: usize,
+    /// Requests of servers that were not heard of before and questions about the keys of others, per address.
+    pub unknown_server: RateLimit,
 }
 
-/// Synapse's defaults, which clients are used to.
+/// Synapse's defaults, which clients are used to; for other servers our own.
 impl Default for RateLimitsConfig {
     fn default() -> Self {
         let limit = |per_second, burst| RateLimit { per_second, burst };
@@ -94,6 +102,10 @@ impl Default for RateLimitsConfig {
             report: limit(1.0, 5),
             create_media: limit(10.0, 50),
             presence: limit(0.1, 1),
+            federation: limit(50.0, 500),
+            federation_at_once: 10,
+            federation_waiting: 50,
+            unknown_server: limit(5.0, 100),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod account;
 mod e2ee;
 mod ephemeral;
+mod federation;
 mod flow;
 mod media;
 mod push;
@@ -96,6 +97,11 @@ impl MatrixError {
     /// 405 `M_UNRECOGNIZED`: the endpoint exists with another method.
     pub fn wrong_method() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unrecognized, "this endpoint has no such method")
+    }
+
+    /// 401 `M_UNAUTHORIZED`: a server did not prove who it is. Server-server API, "Request authentication".
+    pub fn unauthorized(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, message)
     }
 
     /// 401 `M_MISSING_TOKEN`.

@@ -139,7 +139,12 @@ fn limit(parts: &Parts, state: &AppState, key: impl FnOnce() -> Key) -> Result<(
     }
 }
 
-async fn decode<R: IncomingRequest>(parts: &mut Parts, body: &[u8], state: &AppState) -> Result<R, MatrixError> {
+/// The request `R` in these parts.
+pub(crate) async fn decode<R: IncomingRequest>(
+    parts: &mut Parts,
+    body: &[u8],
+    state: &AppState,
+) -> Result<R, MatrixError> {
     let params = RawPathParams::from_request_parts(parts, state).await;
     let params = params.map_err(|_| MatrixError::invalid_param("the path is not UTF-8"))?;
     let args: Vec<&str> = params.iter().map(|(_, value)| value).collect();

@@ -23,8 +23,10 @@ mod peer;
 pub mod reply;
 mod router;
 pub mod routes;
+pub mod signed;
 pub mod state;
 mod stopping;
+mod turns;
 
 pub use auth::Caller;
 pub use config::{Config, RateLimit, RateLimitsConfig, WellKnownConfig};
@@ -36,5 +38,6 @@ pub use peer::Peer;
 pub use reply::{RawReply, Reply};
 pub use router::{Serves, router};
 pub use routes::{Credential, RouteInfo, Routes};
+pub use signed::{MaxBody, Signed};
 pub use state::{AppState, Parts};
 pub use stopping::Stopping;

@@ -13,9 +13,12 @@ use std::{
 
 use base::Clock;
 use parking_lot::Mutex;
-use ruma::UserId;
+use ruma::{ServerName, UserId};
 
-use crate::{MatrixError, RateLimit, RateLimitsConfig};
+use crate::{
+    MatrixError, RateLimit, RateLimitsConfig,
+    turns::{Turn, Turns},
+};
 
 /// What is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,6 +47,10 @@ pub enum Class {
     CreateMedia,
     /// Setting one's presence.
     Presence,
+    /// Anything that another server asks, by server.
+    Federation,
+    /// Requests of servers whose keys have to be fetched first, and questions about the keys of others, by address.
+    UnknownServer,
 }
 
 /// Whose bucket.
@@ -69,6 +76,8 @@ impl Key {
     }
 }
 
+/// When a server with too many requests at once may try again.
+const CROWDED: Duration = Duration::from_secs(1);
 /// Locks that share the buckets.
 const SHARDS: usize = 16;
 /// Buckets kept per shard; at about 100 bytes each all shards together stay below 10 MB.
@@ -84,6 +93,7 @@ struct Inner {
     clock: Clock,
     hasher: RandomState,
     shards: [Mutex<HashMap<(Class, Key), Bucket>>; SHARDS],
+    turns: Turns,
 }
 
 /// When the bucket is full again, in microseconds since the epoch.
@@ -93,7 +103,8 @@ impl RateLimits {
     /// Buckets that are all full.
     pub fn new(config: RateLimitsConfig, clock: Clock) -> Self {
         let shards = std::array::from_fn(|_| Mutex::default());
-        Self(Arc::new(Inner { config, clock, hasher: RandomState::new(), shards }))
+        let turns = Turns::new(config.federation_at_once, config.federation_waiting);
+        Self(Arc::new(Inner { config, clock, hasher: RandomState::new(), shards, turns }))
     }
 
     /// Takes one token from the bucket of `key`.
@@ -121,6 +132,18 @@ impl RateLimits {
         }
     }
 
+    /// Waits until one more request of `server` may be answered.
+    ///
+    /// # Errors
+    /// 429 when too many of its requests wait already.
+    pub(crate) async fn turn(&self, server: &ServerName) -> Result<Option<Turn>, MatrixError> {
+        if !self.0.config.enabled {
+            return Ok(None);
+        }
+        let turn = self.0.turns.wait(server).await;
+        turn.map(Some).ok_or_else(|| MatrixError::limited(CROWDED))
+    }
+
     fn limit(&self, class: Class) -> RateLimit {
         let config = &self.0.config;
         match class {
@@ -136,6 +159,8 @@ impl RateLimits {
             Class::Report => config.report,
             Class::CreateMedia => config.create_media,
             Class::Presence => config.presence,
+            Class::Federation => config.federation,
+            Class::UnknownServer => config.unknown_server,
         }
     }
 }

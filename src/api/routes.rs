@@ -13,10 +13,11 @@ use ruma::api::{
     auth_scheme::{
         AccessToken, AccessTokenOptional, AppserviceToken, AppserviceTokenOptional, NoAccessToken, NoAuthentication,
     },
+    federation::authentication::ServerSignatures,
     path_builder::PathBuilder,
 };
 
-use crate::{AppState, Authed, Class, MaybeAuthed, Public, auth::WhileLocked};
+use crate::{AppState, Authed, Class, MaxBody, MaybeAuthed, Public, Signed, auth::WhileLocked};
 
 /// What an endpoint wants to know about its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum Credential {
     Optional,
     /// An access token.
     Required,
+    /// The signature of another server.
+    Server,
 }
 
 /// One method on one path.
@@ -36,7 +39,7 @@ pub struct RouteInfo {
     pub method: Method,
     /// With its variables in braces.
     pub path: String,
-    /// Which token it asks for.
+    /// What it asks for.
     pub credential: Credential,
 }
 
@@ -84,6 +87,16 @@ impl Routes {
         T: Endpoint,
     {
         self.register::<T::Request>(|filter| on(filter, handler.clone()).layer(Extension(WhileLocked)))
+    }
+
+    /// Adds an endpoint of other servers whose body may have up to `bytes` bytes.
+    #[must_use]
+    pub fn add_sized<H, T>(self, bytes: usize, handler: H) -> Self
+    where
+        H: Handler<T, AppState> + Sync,
+        T: Endpoint,
+    {
+        self.register::<T::Request>(|filter| on(filter, handler.clone()).layer(Extension(MaxBody(bytes))))
     }
 
     /// Adds an endpoint under the paths of the ruma request `R` whose handler reads the request itself.
@@ -176,6 +189,9 @@ impl Scheme for AccessToken {
 impl Scheme for AppserviceToken {
     const CREDENTIAL: Credential = Credential::Required;
 }
+impl Scheme for ServerSignatures {
+    const CREDENTIAL: Credential = Credential::Server;
+}
 
 /// An argument that decodes a ruma request.
 pub trait Decodes {
@@ -187,6 +203,9 @@ impl<R: IncomingRequest<Authentication: Scheme>> Decodes for Authed<R> {
     type Request = R;
 }
 impl<R: IncomingRequest<Authentication: Scheme>> Decodes for MaybeAuthed<R> {
+    type Request = R;
+}
+impl<R: IncomingRequest<Authentication: Scheme>> Decodes for Signed<R> {
     type Request = R;
 }
 impl<R: IncomingRequest<Authentication: Scheme>> Decodes for Public<R> {

@@ -6,7 +6,7 @@ use account::{AccountData, Accounts, Filters, Profiles, Uia};
 use axum::extract::FromRef;
 use e2ee::{Backups, Keys, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
-use federation::Client;
+use federation::{Client, ServerKeys};
 use flows::Flows;
 use media::Media;
 use push::{Counts, Pushers, Rules};
@@ -93,4 +93,6 @@ parts! {
     sync: Sync,
     /// Asks other servers.
     federation_client: Client,
+    /// Keys of all servers.
+    server_keys: ServerKeys,
 }

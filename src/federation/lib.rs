@@ -1,6 +1,7 @@
 //! Talking to other servers: finding them, their keys, what they send, what they are sent.
 //!
-//! **Owns** server discovery, signed requests to other servers and the memory of which ones fail.
+//! **Owns** server discovery, signed requests to other servers and the memory of which ones fail, the keys of all
+//! servers ([`keys`]) and the credentials of requests ([`x_matrix`]).
 //! **Must not know** HTTP extractors, clients' requests.
 //! **Tables**: [`tables`].
 //! **Invariants**
@@ -8,10 +9,14 @@
 
 pub mod client;
 mod config;
+pub mod keys;
 mod policy;
 pub mod resolver;
 pub mod tables;
+pub mod x_matrix;
 
 pub use client::{Answer, Backoff, Call, CallError, Client};
 pub use config::Config;
+pub use keys::{KeyError, OldKey, OwnKeys, ServerKeys};
 pub use policy::Policy;
+pub use x_matrix::{Signable, XMatrix, XMatrixError};

@@ -10,7 +10,7 @@ use api::{AppState, Parts, RateLimits, Stopping};
 use base::Clock;
 use e2ee::{Backups, Keys, KeysProjection, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
-use federation::{Client, Policy};
+use federation::{Client, OwnKeys, Policy, ServerKeys};
 use flows::Flows;
 use kv::{Db, Engine, TableInfo};
 use kv_rocksdb::RocksDb;
@@ -130,6 +130,9 @@ impl Wired {
         let outbound = Outbound::new(&config.federation.outbound())?;
         let policy = Policy::new(&config.federation);
         let client = Client::new(outbound, signer.clone(), policy, clock.clone());
+        let own_keys = OwnKeys::new(signer.clone(), Vec::new());
+        let notaries = &config.federation.trusted_key_servers;
+        let server_keys = ServerKeys::new(db.clone(), clock.clone(), own_keys, notaries, client.clone());
         let shares = Shares::of(&config.memory);
         let rooms = Rooms::new(
             db.clone(),
@@ -176,6 +179,7 @@ impl Wired {
             presence,
             sync: Sync::new(sources, &epoch),
             federation_client: client,
+            server_keys,
             push_rules,
             pushers: Pushers::new(db.clone()),
             counts,
