@@ -2,7 +2,11 @@
 
 use axum::{Router, extract::Request, middleware::Next};
 
-use crate::{AppState, MatrixError, Routes, client, federation, middleware};
+use crate::{
+    AppState, MatrixError, Routes, client,
+    federation::{self, openid_userinfo},
+    middleware,
+};
 
 /// Which of the APIs a listener serves.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,6 +21,10 @@ impl Serves {
     /// The endpoints of these APIs.
     pub fn routes(self) -> Routes {
         let mut routes = Routes::new();
+        if self.client || self.federation {
+            // Widgets and calls need it where federation is off, too.
+            routes = openid_userinfo::routes(routes);
+        }
         if self.client {
             routes = client::routes(routes);
         }

@@ -1,10 +1,11 @@
-//! `hearth serve`, `hearth create-user`, `hearth check-config`, `hearth compact`.
+//! `hearth serve`, `hearth create-user`, `hearth check-config`, `hearth compact`, `hearth rotate-signing-key`.
 
 use std::path::{Path, PathBuf};
 
+use base::Clock;
 use clap::{Args, Parser, Subcommand};
 
-use crate::{Command, Config, Error, Server, commands, control, logs, server};
+use crate::{Command, Config, Error, Server, commands, control, lock::Lock, logs, server, signing};
 
 /// A Matrix homeserver.
 #[derive(Debug, Parser)]
@@ -22,6 +23,8 @@ enum What {
     CreateUser(CreateUser),
     /// Read the configuration and say what is wrong with it.
     CheckConfig(FromFile),
+    /// Give a stopped server a new signing key; the one before stays published as an old one.
+    RotateSigningKey(FromFile),
     /// Rewrite the database of a stopped server to its smallest size.
     Compact(FromFile),
 }
@@ -60,6 +63,7 @@ impl Cli {
                 Ok(Some(format!("{} is fine", from.config.display())))
             }
             What::Compact(from) => crate::compact(&load(&from.config)?).await.map(Some),
+            What::RotateSigningKey(from) => rotate_signing_key(&load(&from.config)?).map(Some),
             What::CreateUser(create) => create_user(create).await.map(Some),
         }
     }
@@ -82,6 +86,12 @@ async fn serve(path: &Path, metrics: Option<server::Metrics>) -> Result<(), Erro
     stop.await;
     server.stop().await;
     Ok(())
+}
+
+fn rotate_signing_key(config: &Config) -> Result<String, Error> {
+    let _lock = Lock::claim(&config.data_dir)?;
+    let [was, is] = signing::rotate(&config.data_dir, config.server_name.clone(), Clock::system().now())?;
+    Ok(format!("{was} was replaced by {is}: keep a copy of {}", config.data_dir.join("signing.key").display()))
 }
 
 async fn create_user(create: CreateUser) -> Result<String, Error> {

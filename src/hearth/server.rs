@@ -71,7 +71,7 @@ impl Server {
         let mut addresses = Vec::new();
         let mut listeners = JoinSet::new();
         for listener in &config.listeners {
-            let router = router(listener, &wired, metrics.as_ref());
+            let router = router(listener, config.federation.enabled, &wired, metrics.as_ref());
             let listening = Listening::bind(listener).await?;
             addresses.push(listening.address());
             listeners.spawn(listen::serve(listening, router, wired.stop.subscribe()));
@@ -135,9 +135,10 @@ impl Server {
     }
 }
 
-fn router(listener: &Listener, wired: &Wired, metrics: Option<&Metrics>) -> Router {
+fn router(listener: &Listener, federated: bool, wired: &Wired, metrics: Option<&Metrics>) -> Router {
     let serves = |serve| listener.serves.contains(&serve);
-    let routes = Serves { client: serves(Serve::Client), federation: serves(Serve::Federation) }.routes();
+    let federation = federated && serves(Serve::Federation);
+    let routes = Serves { client: serves(Serve::Client), federation }.routes();
     let mut router = api::router(routes, wired.state.clone()).merge(health::health(wired.db.clone()));
     if let (true, Some(metrics)) = (serves(Serve::Metrics), metrics) {
         router = router.merge(health::metrics(metrics.clone()));

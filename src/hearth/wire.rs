@@ -10,7 +10,7 @@ use api::{AppState, Parts, RateLimits, Stopping};
 use base::Clock;
 use e2ee::{Backups, Keys, KeysProjection, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
-use federation::{Client, OwnKeys, Policy, ServerKeys};
+use federation::{Client, Policy, ServerKeys};
 use flows::Flows;
 use kv::{Db, Engine, TableInfo};
 use kv_rocksdb::RocksDb;
@@ -123,14 +123,14 @@ impl Wired {
         kv::schema::open(&db, &tables()).await?;
         let epoch = kv::schema::epoch(&db, &base::random::alphanumeric(8)).await?;
         let server = config.server_name.clone();
-        let signer = Arc::new(signing::signer(&config.data_dir, server.clone())?);
+        let own_keys = signing::keys(&config.data_dir, server.clone())?;
+        let signer = own_keys.signer().clone();
         let accounts =
             Accounts::open(db.clone(), clock.clone(), server.clone(), config.accounts(), device_projections()).await?;
         let media = media(&db, &clock, config, &config.data_dir.join("media"))?;
         let outbound = Outbound::new(&config.federation.outbound())?;
         let policy = Policy::new(&config.federation);
         let client = Client::new(outbound, signer.clone(), policy, clock.clone());
-        let own_keys = OwnKeys::new(signer.clone(), Vec::new());
         let notaries = &config.federation.trusted_key_servers;
         let server_keys = ServerKeys::new(db.clone(), clock.clone(), own_keys, notaries, client.clone());
         let shares = Shares::of(&config.memory);

@@ -32,11 +32,16 @@ impl Http {
 
     /// Sends one request.
     pub async fn send(&self, method: Method, path: &str, token: Option<&str>, body: impl Into<Bytes>) -> Answer {
-        let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.server));
+        let mut request = Request::builder().method(method).uri(self.uri(path));
         if let Some(token) = token {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
         self.send_request(request.body(Full::new(body.into())).expect("a well-formed request")).await
+    }
+
+    /// The address of a path.
+    pub fn uri(&self, path: &str) -> String {
+        format!("http://{}{path}", self.server)
     }
 
     /// Sends a request that is built already.

@@ -1,6 +1,6 @@
 //! Starts whole servers in this process and talks to them as clients do, so that a test is five lines long.
 //!
-//! **Owns** [`TestServer`], [`Client`] and the small HTTP client below them ([`Http`]).
+//! **Owns** [`TestServer`], [`Client`], [`Remote`] and the small HTTP client below them ([`Http`]).
 //! **Must not know** what any endpoint answers beyond what its helpers read.
 //! **Tables**, **tasks**: none. For tests only: it panics where a test is to fail.
 
@@ -8,8 +8,10 @@
 
 mod client;
 mod http;
+mod remote;
 mod server;
 
 pub use self::http::{Answer, Http};
 pub use client::Client;
+pub use remote::Remote;
 pub use server::{Builder, TestServer};

@@ -28,12 +28,13 @@ use base::{Clock, Millis};
 use kv::Db;
 use moka::sync::Cache;
 use parking_lot::Mutex;
-use ruma::{OwnedServerName, OwnedServerSigningKeyId, ServerName};
+use ruma::{CanonicalJsonObject, OwnedServerName, OwnedServerSigningKeyId, ServerName};
 use tokio::sync::{Semaphore, watch};
 
 pub use ask::{Ask, AskError, Question};
 pub use document::{Document, DocumentError, MAX_DOCUMENT_BYTES, MAX_KEYS};
 pub use merge::KeyRow;
+pub use notary::MAX_QUERIED;
 pub use own::{OldKey, OwnKeys};
 pub use store::DocumentRow;
 
@@ -57,7 +58,7 @@ type Rows = Arc<HashMap<OwnedServerSigningKeyId, KeyRow>>;
 
 /// Which keys are wanted, and until when each has to be valid, in milliseconds since the epoch. No key at all means
 /// whatever the server has.
-pub(crate) type Wanted = BTreeMap<OwnedServerName, BTreeMap<OwnedServerSigningKeyId, Millis>>;
+pub type Wanted = BTreeMap<OwnedServerName, BTreeMap<OwnedServerSigningKeyId, Millis>>;
 
 /// Why a key is not there.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,17 @@ pub enum KeyError {
         /// Which.
         key_id: OwnedServerSigningKeyId,
     },
+    /// Storage failed.
+    #[error(transparent)]
+    Store(#[from] kv::Error),
+}
+
+/// Why a document was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LearnError {
+    /// It is not good.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
     /// Storage failed.
     #[error(transparent)]
     Store(#[from] kv::Error),
@@ -122,6 +134,26 @@ impl ServerKeys {
             hunted: Mutex::default(),
             asked: Semaphore::new(ASKED_AT_ONCE),
         }))
+    }
+
+    /// The signed answer to who asks for our keys.
+    #[must_use]
+    pub fn own_document(&self) -> CanonicalJsonObject {
+        self.0.own.document(self.now())
+    }
+
+    /// The time by the clock that keys are judged with, in milliseconds since the epoch.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        self.0.clock.now()
+    }
+
+    /// Takes a document that came in another way, as if its server had answered with it.
+    ///
+    /// # Errors
+    /// [`LearnError`].
+    pub async fn learn(&self, json: &[u8]) -> Result<(), LearnError> {
+        Ok(self.0.keep(&Document::read(json)?, true).await?)
     }
 
     /// Our own keys.

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use base::Millis;
 use ruma::{CanonicalJsonObject, OwnedServerName};
 
 use super::{KeyError, Rows, ServerKeys, Wanted};
@@ -37,6 +38,22 @@ impl ServerKeys {
             }
         }
         Ok(documents)
+    }
+
+    /// As [`ServerKeys::notarised`], for all keys of one server that it uses, valid until `until` (milliseconds since
+    /// the epoch).
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn notarised_of(
+        &self,
+        server: OwnedServerName,
+        until: Millis,
+    ) -> Result<Vec<CanonicalJsonObject>, KeyError> {
+        let rows = self.rows(&server).await?;
+        let used = rows.iter().filter(|(_, row)| row.expired.is_none());
+        let used = used.map(|(id, _)| (id.clone(), until)).collect();
+        self.notarised(Wanted::from([(server, used)])).await
     }
 
     fn countersigned(&self, server: &OwnedServerName, json: &str) -> Option<CanonicalJsonObject> {

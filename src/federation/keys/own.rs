@@ -42,7 +42,7 @@ impl OwnKeys {
 
     /// What signs.
     #[must_use]
-    pub fn signer(&self) -> &Signer {
+    pub fn signer(&self) -> &Arc<Signer> {
         &self.signer
     }
 

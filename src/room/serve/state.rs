@@ -59,7 +59,12 @@ impl Rooms {
         Ok(json(&self.unrejected(read, room, chain).await?))
     }
 
-    async fn state_rows_before(&self, read: &impl Read, room: RoomNum, event: &EventId) -> Result<(Vec<Row>, Vec<Row>)> {
+    async fn state_rows_before(
+        &self,
+        read: &impl Read,
+        room: RoomNum,
+        event: &EventId,
+    ) -> Result<(Vec<Row>, Vec<Row>)> {
         let num = self.event_num(read, room, event).await?;
         let row = self.row(read, room, num).await?;
         if row.meta.placement != Placement::Full {

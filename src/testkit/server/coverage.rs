@@ -13,7 +13,7 @@ fn shape(path: &str) -> String {
 }
 
 fn coverage(endpoints: &str) -> String {
-    let served: Vec<_> = Serves { client: true, federation: false }
+    let served: Vec<_> = Serves { client: true, federation: true }
         .routes()
         .served()
         .iter()

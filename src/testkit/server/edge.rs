@@ -12,7 +12,7 @@ async fn server() -> TestServer {
 }
 
 fn served() -> Vec<RouteInfo> {
-    Serves { client: true, federation: false }.routes().served().to_vec()
+    Serves { client: true, federation: true }.routes().served().to_vec()
 }
 
 /// The path with something plausible for each of its variables.
@@ -76,7 +76,9 @@ async fn session(server: &TestServer) -> Option<String> {
 }
 
 fn has_body(route: &RouteInfo) -> bool {
+    // What a server has not signed is not read.
     let raw = route.path.contains("/media/") || route.path.contains("/_synapse/");
+    let raw = raw || route.credential == Credential::Server;
     (route.method == Method::PUT || route.method == Method::POST) && !raw
 }
 
@@ -92,6 +94,15 @@ fn unexpected(others: Vec<String>) -> Vec<String> {
 async fn a_missing_token_is_refused_where_one_is_required() {
     let required = |route: &RouteInfo| route.credential == Credential::Required;
     let others = walk(required, "{}", async |_| None, (StatusCode::UNAUTHORIZED, "M_MISSING_TOKEN")).await;
+    assert!(others.is_empty(), "{}", others.join("\n"));
+}
+
+#[tokio::test]
+async fn a_request_without_a_signature_is_refused_where_one_is_required() {
+    let required = |route: &RouteInfo| route.credential == Credential::Server;
+    let others = walk(required, "{}", async |_| None, (StatusCode::UNAUTHORIZED, "M_UNAUTHORIZED")).await;
+    assert!(others.is_empty(), "{}", others.join("\n"));
+    let others = walk(required, "{}", session, (StatusCode::UNAUTHORIZED, "M_UNAUTHORIZED")).await;
     assert!(others.is_empty(), "{}", others.join("\n"));
 }
 

@@ -3,7 +3,6 @@
 mod change_password;
 mod deactivate;
 mod openid_token;
-mod openid_userinfo;
 mod threepid;
 mod whoami;
 
@@ -17,7 +16,6 @@ pub fn routes(routes: Routes) -> Routes {
         .add(whoami::whoami)
         .add_as::<account::change_password::v3::Request, _, _>(change_password::change_password)
         .add_as::<account::deactivate::v3::Request, _, _>(deactivate::deactivate)
-        .add(openid_token::openid_token)
-        .add(openid_userinfo::openid_userinfo);
+        .add(openid_token::openid_token);
     threepid::routes(routes)
 }

@@ -2,11 +2,14 @@ use account::Accounts;
 use axum::extract::State;
 use ruma::api::federation::openid::get_openid_userinfo::v1::{Request, Response};
 
-use crate::{MatrixError, Public, Reply};
+use crate::{MatrixError, Public, Reply, Routes};
+
+/// The endpoint of this file, which is served beside the client API as well.
+pub fn routes(routes: Routes) -> Routes {
+    routes.add(openid_userinfo)
+}
 
 /// `GET /_matrix/federation/v1/openid/userinfo`
-///
-/// Served beside the client API because widgets and calls need it where federation is off, too.
 pub async fn openid_userinfo(
     State(accounts): State<Accounts>,
     Public { req, .. }: Public<Request>,

@@ -1,0 +1,1 @@
+//! Our keys, as others get them, and those of others that we vouch for.
