@@ -1,4 +1,5 @@
 use account::{AccountError, ProfileError};
+use federation::CallError;
 use push::PushError;
 use room::RoomError;
 
@@ -17,6 +18,9 @@ pub enum FlowError {
     /// With push rules.
     #[error(transparent)]
     Push(#[from] PushError),
+    /// With another server.
+    #[error(transparent)]
+    Remote(#[from] CallError),
     /// The invited user takes no invites.
     #[error("this user does not take invites")]
     InviteBlocked,

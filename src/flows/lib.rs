@@ -14,6 +14,7 @@ mod error;
 mod members;
 mod people;
 mod profile;
+mod remote;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +38,8 @@ pub struct Flows {
     pub account_data: AccountData,
     /// Rooms.
     pub rooms: Rooms,
+    /// Other servers.
+    pub federation: federation::Client,
     /// Push rules.
     pub rules: push::Rules,
 }

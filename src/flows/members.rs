@@ -17,18 +17,9 @@ impl Flows {
     /// [`room::RoomError::UnknownAlias`].
     pub async fn room_of(&self, room: &RoomOrAliasId) -> Result<OwnedRoomId> {
         if let Ok(alias) = <&RoomAliasId>::try_from(room) {
-            return self.resolve(alias).await;
+            return Ok(self.resolve_alias(alias).await?.0);
         }
         <&RoomId>::try_from(room).map(ToOwned::to_owned).map_err(|_| room::RoomError::UnknownRoom.into())
-    }
-
-    /// The room that an alias leads to.
-    ///
-    /// # Errors
-    /// [`room::RoomError::UnknownAlias`], also for aliases of other servers.
-    pub async fn resolve(&self, alias: &RoomAliasId) -> Result<OwnedRoomId> {
-        let found = self.rooms.alias(&self.rooms.db().view(), alias).await?;
-        Ok(found.ok_or(room::RoomError::UnknownAlias)?.room)
     }
 
     /// Name and picture of a user as member events show them; nothing for users of other servers.

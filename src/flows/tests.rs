@@ -44,10 +44,15 @@ impl Rig {
         let signer = Signer::new(server.clone(), "ed25519:1".try_into().unwrap(), &[7; 32]);
         let config = account::Config::default();
         let accounts = Accounts::open(db.clone(), clock.clone(), server, config, Vec::new()).await.unwrap();
-        let rooms = Rooms::new(db.clone(), clock, Arc::new(signer), room::Config::default(), 1 << 20, Vec::new());
+        let signer = Arc::new(signer);
+        let outbound = outbound::Outbound::new(&outbound::Config::default()).unwrap();
+        let policy = federation::Policy::new(&federation::Config::default());
+        let client = federation::Client::new(outbound, signer.clone(), policy, clock.clone());
+        let rooms = Rooms::new(db.clone(), clock, signer, room::Config::default(), 1 << 20, Vec::new());
         let flows = Flows {
             profiles: Profiles::new(db.clone()),
             account_data: AccountData::new(db.clone()),
+            federation: client,
             rules: push::Rules::new(db, rooms.clone()),
             accounts,
             rooms,

@@ -167,6 +167,7 @@ impl Wired {
             profiles: profiles.clone(),
             account_data: account_data.clone(),
             rooms: rooms.clone(),
+            federation: client.clone(),
             rules: push_rules.clone(),
         };
         let state = AppState::from(Parts {

@@ -11,7 +11,7 @@ pub struct Written(Vec<u8>);
 impl Written {
     /// Adds events under `key`.
     #[must_use]
-    pub fn events(mut self, key: &str, events: &[Vec<u8>]) -> Self {
+    pub fn events(mut self, key: &str, events: &[impl AsRef<[u8]>]) -> Self {
         self.key(key);
         self.0.extend_from_slice(&array(events));
         self
@@ -54,14 +54,14 @@ impl From<Written> for RawReply {
 }
 
 /// The events as a JSON array.
-pub fn array(events: &[Vec<u8>]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(events.iter().map(|event| event.len() + 1).sum::<usize>() + 2);
+pub fn array(events: &[impl AsRef<[u8]>]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(events.iter().map(|event| event.as_ref().len() + 1).sum::<usize>() + 2);
     out.push(b'[');
     for (n, event) in events.iter().enumerate() {
         if n > 0 {
             out.push(b',');
         }
-        out.extend_from_slice(event);
+        out.extend_from_slice(event.as_ref());
     }
     out.push(b']');
     out
@@ -83,6 +83,6 @@ mod tests {
         );
         assert_eq!(reply.0, r#"{"chunk":[{},{"a":1}],"start":"t1","event":{}}"#);
         assert_eq!(RawReply::from(Written::default()).0, "{}");
-        assert_eq!(array(&[]), b"[]");
+        assert_eq!(array(&[[]]), b"[]");
     }
 }

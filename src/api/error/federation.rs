@@ -1,4 +1,6 @@
-use federation::KeyError;
+use federation::{CallError, KeyError};
+use http::StatusCode;
+use ruma::api::error::ErrorCode;
 
 use crate::MatrixError;
 
@@ -7,6 +9,29 @@ impl From<KeyError> for MatrixError {
         match error {
             KeyError::Unknown { .. } => Self::unauthorized(error.to_string()),
             KeyError::Store(_) => Self::internal(&error),
+        }
+    }
+}
+
+/// Another server was asked on behalf of a client.
+impl From<CallError> for MatrixError {
+    fn from(error: CallError) -> Self {
+        let because = |status, code| Self::new(status, code, error.to_string());
+        match &error {
+            CallError::Forbidden => because(StatusCode::FORBIDDEN, ErrorCode::Forbidden),
+            CallError::Timeout => because(StatusCode::GATEWAY_TIMEOUT, ErrorCode::Unknown),
+            CallError::Status { status: StatusCode::NOT_FOUND, .. } => {
+                because(StatusCode::NOT_FOUND, ErrorCode::NotFound)
+            }
+            CallError::Status { status: StatusCode::FORBIDDEN, .. } => {
+                because(StatusCode::FORBIDDEN, ErrorCode::Forbidden)
+            }
+            CallError::BadRequest(_) => because(StatusCode::BAD_REQUEST, ErrorCode::InvalidParam),
+            CallError::BackingOff { .. }
+            | CallError::Unreachable(_)
+            | CallError::TooLarge
+            | CallError::Status { .. }
+            | CallError::BadAnswer(_) => because(StatusCode::BAD_GATEWAY, ErrorCode::Unknown),
         }
     }
 }

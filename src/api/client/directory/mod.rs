@@ -9,8 +9,12 @@ mod search_public_rooms;
 mod set_visibility;
 mod visibility;
 
+use flows::Flows;
 use room::{Rooms, directory::DirectoryQuery};
-use ruma::ServerName;
+use ruma::{
+    ServerName, UInt,
+    directory::{Filter, RoomTypeFilter},
+};
 use serde_json::{Map, Value, json};
 
 use crate::{JsonReply, MatrixError, Routes};
@@ -28,11 +32,27 @@ pub fn routes(routes: Routes) -> Routes {
         .add(search_public_rooms::search_public_rooms)
 }
 
-/// A page of this server's directory.
-async fn page(rooms: &Rooms, server: Option<&ServerName>, query: &DirectoryQuery) -> Result<JsonReply, MatrixError> {
-    if server.is_some_and(|server| server != rooms.server()) {
-        return Err(MatrixError::forbidden("this server does not ask other servers for their rooms"));
+/// A page of this server's directory, or of another one's.
+async fn page(flows: &Flows, server: Option<&ServerName>, query: &DirectoryQuery) -> Result<JsonReply, MatrixError> {
+    match server.filter(|server| *server != flows.rooms.server()) {
+        Some(server) => Ok(JsonReply(flows.remote_directory(server, query).await?)),
+        None => own_page(&flows.rooms, query).await,
     }
+}
+
+/// What a search looks for.
+pub(crate) fn search(filter: Filter, limit: Option<UInt>, since: Option<String>) -> DirectoryQuery {
+    let kinds = |kinds: Vec<RoomTypeFilter>| kinds.iter().map(|kind| kind.as_str().map(str::to_owned)).collect();
+    DirectoryQuery {
+        term: filter.generic_search_term.filter(|term| !term.is_empty()),
+        kinds: (!filter.room_types.is_empty()).then(|| kinds(filter.room_types)),
+        limit: limit.and_then(|limit| usize::try_from(u64::from(limit)).ok()),
+        since,
+    }
+}
+
+/// A page of this server's directory.
+pub(crate) async fn own_page(rooms: &Rooms, query: &DirectoryQuery) -> Result<JsonReply, MatrixError> {
     let page = rooms.directory(&rooms.db().view(), query).await?;
     let mut answer = Map::from_iter([("chunk".to_owned(), json!(page.rooms))]);
     for (key, token) in [("next_batch", page.next), ("prev_batch", page.previous)] {

@@ -9,6 +9,6 @@ pub async fn resolve_alias(
     State(flows): State<Flows>,
     Public { req, .. }: Public<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
-    let room = flows.resolve(&req.room_alias).await?;
-    Ok(Reply(Response::new(room, vec![flows.rooms.server().to_owned()])))
+    let (room, servers) = flows.resolve_alias(&req.room_alias).await?;
+    Ok(Reply(Response::new(room, servers)))
 }

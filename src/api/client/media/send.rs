@@ -63,7 +63,7 @@ fn headers(tag: &str) -> HeaderMap {
 }
 
 /// `inline` for what a browser only shows, with the file's name.
-fn disposition(content_type: &str, filename: Option<&str>) -> Result<HeaderValue, MatrixError> {
+pub(crate) fn disposition(content_type: &str, filename: Option<&str>) -> Result<HeaderValue, MatrixError> {
     let kind =
         if inline_safe(content_type) { ContentDispositionType::Inline } else { ContentDispositionType::Attachment };
     value(&ContentDisposition::new(kind).with_filename(filename.map(str::to_owned)).to_string())

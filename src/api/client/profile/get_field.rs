@@ -1,5 +1,5 @@
-use account::Profiles;
 use axum::extract::State;
+use flows::Flows;
 use ruma::api::client::profile::get_profile_field::v3::Request;
 use serde_json::Map;
 
@@ -7,11 +7,11 @@ use crate::{JsonReply, MatrixError, Public};
 
 /// `GET /_matrix/client/v3/profile/{userId}/{keyName}`
 pub async fn get_field(
-    State(profiles): State<Profiles>,
+    State(flows): State<Flows>,
     Public { req, .. }: Public<Request>,
 ) -> Result<JsonReply, MatrixError> {
     let key = req.field.as_str();
-    match profiles.field(&req.user_id, key).await? {
+    match flows.profile_field(&req.user_id, key).await? {
         Some(value) => Ok(JsonReply(Map::from_iter([(key.to_owned(), value)]).into())),
         None => Err(MatrixError::not_found("this field of the profile is not set")),
     }
