@@ -3,15 +3,20 @@
 use kv::{Table, TableInfo};
 use ruma::OwnedServerName;
 
-use crate::keys::{DocumentRow, KeyRow};
+use crate::{
+    inbound::ReceivedRow,
+    keys::{DocumentRow, KeyRow},
+};
 
 /// Keys of other servers by server and key id, like `ed25519:a1`.
 pub const KEYS: Table<(OwnedServerName, String), KeyRow> = Table::new(0x0800, "federation.keys", 1);
 /// The signed documents that [`KEYS`] came in, by server and a hash of which keys they list.
 pub const DOCUMENTS: Table<(OwnedServerName, [u8; 32]), DocumentRow> =
     Table::new(0x0801, "federation.key_documents", 1);
+/// Answers to transactions by who sent them and their id.
+pub const RECEIVED: Table<(OwnedServerName, String), ReceivedRow> = Table::new(0x0830, "federation.received", 1);
 
 /// All of them.
-pub const ALL: &[TableInfo] = &[KEYS.info(), DOCUMENTS.info()];
+pub const ALL: &[TableInfo] = &[KEYS.info(), DOCUMENTS.info(), RECEIVED.info()];
 
 kv::value!(KeyRow, DocumentRow);

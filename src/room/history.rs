@@ -6,7 +6,7 @@ use ruma::{EventId, RoomId};
 use crate::{
     Access, EventRow, Result, RoomError, Rooms, Viewer,
     filter::EventFilter,
-    num::{EventNum, RoomNum},
+    num::{EventNum, Place, RoomNum},
     timeline::Direction,
     token::TimelineToken,
 };
@@ -40,6 +40,8 @@ pub struct HistoryPage {
     pub start: TimelineToken,
     /// Where the next page starts; `None` if there was nothing left to read.
     pub end: Option<TimelineToken>,
+    /// The page ended early, at this place: what comes before it is with other servers.
+    pub gap: Option<Place>,
     /// The events in the order in which they were asked for.
     pub rows: Vec<Row>,
 }
@@ -83,7 +85,7 @@ impl Rooms {
             Direction::Backward => start.min(until),
             Direction::Forward => start,
         };
-        let mut page = HistoryPage { start, end: None, rows: Vec::new() };
+        let mut page = HistoryPage { start, end: None, gap: None, rows: Vec::new() };
         let mut read_so_far = 0;
         while page.rows.len() < query.limit && read_so_far < MAX_READ {
             let wanted = (query.limit - page.rows.len()).max(if page.rows.is_empty() { 1 } else { READ_AHEAD });
@@ -109,6 +111,11 @@ impl Rooms {
             }
             page.end = Some(at);
             if ended && !full {
+                if part.gap {
+                    page.end = Some(at);
+                    page.gap = Some(last.unwrap_or(at.bound(direction)));
+                    break;
+                }
                 // The next page would be empty: with something in hand the client may find that out itself.
                 page.end = page.end.filter(|_| !page.rows.is_empty());
                 break;

@@ -24,6 +24,8 @@ pub struct TimelinePage {
     pub events: Vec<(Place, EventNum, EventRow)>,
     /// Whether the timeline ends here.
     pub end: bool,
+    /// Whether, going backward, events are missing here that other servers may have.
+    pub gap: bool,
 }
 
 impl Rooms {
@@ -43,8 +45,15 @@ impl Rooms {
             Direction::Forward => read.scan(&TIMELINE, TIMELINE.after(&(room,), &(room, from))),
             Direction::Backward => read.scan_back(&TIMELINE, TIMELINE.before(&(room,), &(room, from))),
         };
-        let places = rows.by(limit + 1).first(limit).await?;
-        let end = places.len() < limit;
+        let mut places = rows.by(limit + 1).first(limit).await?;
+        let mut end = places.len() < limit;
+        let mut gap = false;
+        if direction == Direction::Backward
+            && let Some(at) = self.first_gap(read, room, from, &places, end).await?
+        {
+            places.truncate(at);
+            (end, gap) = (true, true);
+        }
         let mut rows = self.rows(read, room, places.iter().map(|(_, num)| *num)).await?.into_iter().peekable();
         let mut events = Vec::with_capacity(places.len());
         for ((_, place), num) in places {
@@ -52,7 +61,29 @@ impl Rooms {
                 events.push((place, num, row));
             }
         }
-        Ok(TimelinePage { events, end })
+        Ok(TimelinePage { events, end, gap })
+    }
+
+    /// How many of `places`, which go back from `from`, come before the first gap. `None` if there is none.
+    async fn first_gap(
+        &self,
+        read: &impl Read,
+        room: RoomNum,
+        from: Place,
+        places: &[((RoomNum, Place), EventNum)],
+        end: bool,
+    ) -> Result<Option<usize>> {
+        let mut above = from;
+        for (at, ((_, place), _)) in places.iter().enumerate() {
+            if place.rank != above.rank && self.gap_before(read, room, above).await?.is_some() {
+                return Ok(Some(at));
+            }
+            above = *place;
+        }
+        match end {
+            true => Ok(self.gap_before(read, room, above).await?.map(|_| places.len())),
+            false => Ok(None),
+        }
     }
 
     /// The place of the newest event of a room that is published at `positions`; `None` if there is none.

@@ -7,7 +7,7 @@ use std::{
 
 use event::{Pdu, RoomVersionRules};
 use kv::{Read, Tx};
-use ruma::{OwnedEventId, RoomId};
+use ruma::{EventId, OwnedEventId, RoomId};
 
 use super::outlier::by_prev;
 use crate::{
@@ -62,6 +62,35 @@ impl Rooms {
         drop(turn);
         pending.durable().await?;
         Ok(count)
+    }
+
+    /// Those of fetched events whose previous events are neither here nor among them: the state before them is to be
+    /// asked for.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn without_state(&self, room_id: &RoomId, pdus: &[Arc<Pdu>]) -> Result<Vec<Arc<Pdu>>> {
+        let view = self.db.view();
+        let room = self.num(&view, room_id).await?;
+        let fetched: BTreeSet<_> = pdus.iter().map(|pdu| &pdu.event_id).collect();
+        let mut found = Vec::new();
+        for pdu in pdus {
+            for id in pdu.prev_events.iter().filter(|id| !fetched.contains(id)) {
+                if !self.has_state(&view, room, id).await? {
+                    found.push(pdu.clone());
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether an event is here with the state before it.
+    async fn has_state(&self, read: &impl Read, room: RoomNum, id: &EventId) -> Result<bool> {
+        match self.locate(read, id).await? {
+            Some(at) if at.room == room => Ok(self.row(read, room, at.num).await?.meta.placement != Placement::Outlier),
+            _ => Ok(false),
+        }
     }
 
     /// Judges events, oldest first, and stores them; the accepted ones get their places later.
@@ -195,11 +224,7 @@ impl Rooms {
             old.into_iter().chain(judged.iter().flat_map(|judged| judged.pdu.prev_events.iter().cloned())).collect();
         let mut missing = Vec::new();
         for id in candidates {
-            let known = match self.locate(tx, &id).await? {
-                Some(at) if at.room == room => self.row(tx, room, at.num).await?.meta.placement != Placement::Outlier,
-                _ => false,
-            };
-            if !known {
+            if !self.has_state(tx, room, &id).await? {
                 missing.push(id);
             }
         }

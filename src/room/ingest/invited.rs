@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::outlier::write_outlier;
 use crate::{
-    Result, RoomError, RoomInfo, Rooms, Tip,
+    Membership, Result, RoomError, RoomInfo, Rooms, Tip,
     membership::{Standing, membership_of},
     num::{EventNum, RoomNum},
     row::Verdict,
@@ -73,6 +73,35 @@ impl Rooms {
             Ok(())
         })
         .await
+    }
+
+    /// Takes in a member event that ends the invite or the knock of a local user in a room that this server is not in.
+    /// Answers whether there was one.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn end_outside(&self, room_id: &RoomId, pdu: &Arc<Pdu>) -> Result<bool> {
+        let user = pdu.state_key.as_deref().and_then(|key| <&UserId>::try_from(key).ok());
+        let Some(user) = user.filter(|user| user.server_name() == self.server()) else { return Ok(false) };
+        if !matches!(membership_of(pdu), Some(Membership::Leave | Membership::Ban)) {
+            return Ok(false);
+        }
+        let view = self.db.view();
+        let room = self.num(&view, room_id).await?;
+        let Some(part) = self.user_room(&view, user, room).await?.map(|part| part.value) else { return Ok(false) };
+        if part.place.is_some() || !matches!(part.membership, Membership::Invite | Membership::Knock) {
+            return Ok(false);
+        }
+        // Who made the invite may take it back, and so may others of that server; of anybody else the rules, which
+        // cannot be tried without the room's state, might not let it pass.
+        let invite = self.row(&view, room, part.event).await?;
+        let inviter = <&UserId>::try_from(invite.event.sender()).ok();
+        if pdu.sender != *user && inviter.is_none_or(|inviter| inviter.server_name() != pdu.sender.server_name()) {
+            return Ok(false);
+        }
+        let version = self.info(&view, room).await?.version.clone();
+        self.record_outside(room_id, &Invitation { version, event: pdu.clone(), state: Vec::new() }).await?;
+        Ok(true)
     }
 
     /// What a user outside of a room was shown of it by another server: JSON objects.

@@ -24,6 +24,9 @@ pub use gaps::Gap;
 pub use install::{Joined, RemoteState};
 pub use invited::Invitation;
 
+use std::sync::Arc;
+
+use event::Pdu;
 use ruma::OwnedEventId;
 
 use crate::num::EventNum;
@@ -56,4 +59,10 @@ impl Missing {
     fn is_empty(&self) -> bool {
         self.prev.is_empty() && self.auth.is_empty()
     }
+}
+
+/// Events in an order in which each comes after those that it follows.
+#[must_use]
+pub fn in_order(pdus: &[Arc<Pdu>]) -> Vec<Arc<Pdu>> {
+    outlier::by_prev(pdus)
 }

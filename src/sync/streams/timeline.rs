@@ -39,10 +39,10 @@ pub async fn latest(
 ) -> Result<Timeline> {
     let mut found = Vec::new();
     let mut from = end;
-    let mut at_start = false;
+    let (mut at_start, mut gap) = (false, false);
     for _ in 0..MAX_PAGES {
         let page = rooms.timeline(read, room, from, Direction::Backward, limit - found.len()).await?;
-        at_start = page.end;
+        (at_start, gap) = (page.end, page.gap);
         if let Some((place, ..)) = page.events.last() {
             from = *place;
         }
@@ -52,7 +52,7 @@ pub async fn latest(
         }
     }
     found.reverse();
-    Ok(Timeline { rows: found, limited: !at_start, start: Some(from), known: None })
+    Ok(Timeline { rows: found, limited: !at_start || gap, start: Some(from), known: None })
 }
 
 /// At most `limit` of the events in `span`, the newest.
