@@ -1,8 +1,10 @@
 //! Rooms as their users see them, on the in-memory engine.
 
+mod ingest;
 mod lists;
 mod members;
 mod paging;
+mod pair;
 mod redaction;
 mod relations;
 pub(crate) mod rig;

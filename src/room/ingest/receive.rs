@@ -140,6 +140,10 @@ impl Rooms {
         let Scene { room, info, rules } = *scene;
         let (replaces, after) = self.step_state(tx, room, before, pdu, num).await?;
         let extremities = self.extremities_with(tx, room, tip, pdu, num).await?;
+        if extremities.len() > 1 {
+            // Resolution reads it like any other event.
+            write_event(tx, room, info, pdu, num, &meta_of(Verdict::Accepted, before))?;
+        }
         let state = self.state_of_extremities(tx, room, rules, tip, &extremities, num, after).await?;
         // What came before is unknown: the event begins a new part of the timeline.
         let place = match around.missing.is_empty() {
@@ -169,15 +173,7 @@ impl Rooms {
         tracing::info!(room = %scene.info.id, event = %pdu.event_id, ?verdict, "an event was not let into the room");
         let mut pdu = pdu.clone();
         pdu.rejected = matches!(verdict, Verdict::RejectedByAuth(_) | Verdict::RejectedByState(_));
-        let meta = EventMeta {
-            place: None,
-            placement: Placement::Full,
-            verdict,
-            before,
-            replaces: None,
-            redacted_by: None,
-            transaction: None,
-        };
+        let meta = meta_of(verdict, before);
         self.caches.forget_pdu(scene.room, num);
         write_event(tx, scene.room, scene.info, &pdu, num, &meta)?;
         tx.put(&TIPS, scene.room, tip);
@@ -200,6 +196,19 @@ impl Rooms {
         }
         let missing = around.missing.clone();
         Ok((around, missing))
+    }
+}
+
+/// What is known of an event that has no place.
+fn meta_of(verdict: Verdict, before: Root) -> EventMeta {
+    EventMeta {
+        place: None,
+        placement: Placement::Full,
+        verdict,
+        before,
+        replaces: None,
+        redacted_by: None,
+        transaction: None,
     }
 }
 

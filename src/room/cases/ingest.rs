@@ -1,0 +1,167 @@
+//! Events of other servers.
+
+use std::sync::Arc;
+
+use event::Draft;
+use ruma::{RoomVersionId, events::TimelineEventType};
+use serde_json::json;
+
+use super::{
+    pair::Pair,
+    rig::{raw, user},
+};
+use crate::{Direction, Ingested, Membership, Place, StatesBefore};
+
+#[tokio::test]
+async fn a_server_that_joins_has_the_state_and_the_join() {
+    for version in [RoomVersionId::V3, RoomVersionId::V6, RoomVersionId::V10, RoomVersionId::V11, RoomVersionId::V12] {
+        let pair = Pair::new(version).await;
+        assert_eq!(pair.ids(&pair.a).await, pair.ids(&pair.b).await);
+        let view = pair.b.db().view();
+        let room = pair.b.num(&view, &pair.id).await.unwrap();
+        assert_eq!(pair.b.membership(&view, &user("alice:a.test"), room).await.unwrap(), Membership::Join);
+        assert_eq!(pair.b.membership(&view, &user("bob:b.test"), room).await.unwrap(), Membership::Join);
+        assert_eq!(pair.b.tip(&view, room).await.unwrap().joined, 2);
+        assert_eq!(pair.timeline(&pair.b).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn messages_go_both_ways_and_come_only_once() {
+    let pair = Pair::new(RoomVersionId::V11).await;
+    let from_a = pair.say(&pair.a, "alice:a.test", "hello").await;
+    assert!(matches!(pair.give(&pair.b, &from_a).await, Ingested::Accepted(_)));
+    assert_eq!(pair.give(&pair.b, &from_a).await, Ingested::Known);
+    let from_b = pair.say(&pair.b, "bob:b.test", "hi").await;
+    assert!(matches!(pair.give(&pair.a, &from_b).await, Ingested::Accepted(_)));
+    assert_eq!((pair.ends(&pair.a).await, pair.ends(&pair.b).await), (1, 1));
+    assert_eq!(pair.timeline(&pair.b).await.len(), 3);
+}
+
+#[tokio::test]
+async fn servers_that_speak_at_once_agree_on_the_state() {
+    for version in [RoomVersionId::V1, RoomVersionId::V2, RoomVersionId::V6, RoomVersionId::V11, RoomVersionId::V12] {
+        if matches!(version, RoomVersionId::V1 | RoomVersionId::V2) {
+            continue;
+        }
+        let pair = Pair::new(version).await;
+        let levels = json!({ "users": { "@alice:a.test": 100, "@bob:b.test": 50 } });
+        let v12 = json!({ "users": { "@bob:b.test": 50 } });
+        let content = if pair.version() == RoomVersionId::V12 { v12 } else { levels };
+        let given = pair.set(&pair.a, "alice:a.test", "m.room.power_levels", &content).await;
+        assert!(matches!(pair.give(&pair.b, &given).await, Ingested::Accepted(_)));
+        let of_a = pair.set(&pair.a, "alice:a.test", "m.room.topic", &json!({ "topic": "a" })).await;
+        let more = pair.set(&pair.a, "alice:a.test", "m.room.name", &json!({ "name": "a" })).await;
+        let of_b = pair.set(&pair.b, "bob:b.test", "m.room.topic", &json!({ "topic": "b" })).await;
+        for pdu in [&of_a, &more] {
+            assert!(matches!(pair.give(&pair.b, pdu).await, Ingested::Accepted(_)));
+        }
+        assert!(matches!(pair.give(&pair.a, &of_b).await, Ingested::Accepted(_)));
+        assert_eq!(pair.ids(&pair.a).await, pair.ids(&pair.b).await);
+        assert_eq!((pair.ends(&pair.a).await, pair.ends(&pair.b).await), (2, 2));
+        let joined = pair.say(&pair.a, "alice:a.test", "together").await;
+        pair.give(&pair.b, &joined).await;
+        assert_eq!((pair.ends(&pair.a).await, pair.ends(&pair.b).await), (1, 1));
+        assert_eq!(pair.ids(&pair.a).await, pair.ids(&pair.b).await);
+    }
+}
+
+#[tokio::test]
+async fn what_a_banned_user_sends_at_the_same_time_fails_softly() {
+    let pair = Pair::new(RoomVersionId::V11).await;
+    let late = pair.say(&pair.b, "bob:b.test", "still here").await;
+    let ban = Draft::state(TimelineEventType::RoomMember, "@bob:b.test", raw(&json!({ "membership": "ban" })));
+    let ban = pair.send(&pair.a, "alice:a.test", ban).await;
+    assert!(matches!(pair.give(&pair.a, &late).await, Ingested::SoftFailed(_)));
+    assert!(matches!(pair.give(&pair.b, &ban).await, Ingested::Accepted(_)));
+    assert_eq!(pair.ends(&pair.a).await, 1);
+    assert!(pair.timeline(&pair.a).await.iter().all(|row| row.event.event_id() != late.event_id.as_str()));
+    let view = pair.b.db().view();
+    let room = pair.b.num(&view, &pair.id).await.unwrap();
+    assert_eq!(pair.b.membership(&view, &user("bob:b.test"), room).await.unwrap(), Membership::Ban);
+    assert_eq!(pair.b.tip(&view, room).await.unwrap().joined, 1);
+}
+
+#[tokio::test]
+async fn what_the_rules_forbid_is_rejected_and_nothing_may_cite_it() {
+    let pair = Pair::new(RoomVersionId::V11).await;
+    // Bob's own server let him, against the rules.
+    let forged = pair.forge("bob:b.test", "m.room.topic", &json!({ "topic": "mine" }), &[]).await;
+    assert!(matches!(pair.give(&pair.a, &forged).await, Ingested::Rejected(_)));
+    assert_eq!(pair.give(&pair.a, &forged).await, Ingested::Known);
+    let citing = pair.forge("bob:b.test", "m.room.message", &json!({ "body": "x" }), &[forged.event_id.clone()]).await;
+    assert!(matches!(pair.give(&pair.a, &citing).await, Ingested::Rejected(_)));
+    assert_eq!(pair.ends(&pair.a).await, 1);
+}
+
+#[tokio::test]
+async fn what_came_before_is_asked_for_and_then_fits_in() {
+    let pair = Pair::new(RoomVersionId::V11).await;
+    let first = pair.say(&pair.a, "alice:a.test", "one").await;
+    let second = pair.say(&pair.a, "alice:a.test", "two").await;
+    let Ingested::Missing(missing) = pair.give(&pair.b, &second).await else { panic!("nothing missing") };
+    assert_eq!(missing.prev, [first.event_id.clone()]);
+    pair.give(&pair.b, &first).await;
+    assert!(matches!(pair.give(&pair.b, &second).await, Ingested::Accepted(_)));
+    assert_eq!(pair.ends(&pair.b).await, 1);
+}
+
+#[tokio::test]
+async fn an_event_after_a_gap_is_shown_and_history_stops_before_it() {
+    let pair = Pair::new(RoomVersionId::V11).await;
+    let lost = pair.say(&pair.a, "alice:a.test", "one").await;
+    let state = pair.ids(&pair.a).await;
+    let second = pair.say(&pair.a, "alice:a.test", "two").await;
+    let became = pair.b.ingest(&pair.id, &second, Some(&state)).await.unwrap();
+    assert!(matches!(became, Ingested::Accepted(_)));
+    let view = pair.b.db().view();
+    let room = pair.b.num(&view, &pair.id).await.unwrap();
+    let page = pair.b.timeline(&view, room, Place::MAX, Direction::Backward, 10).await.unwrap();
+    assert_eq!((page.events.len(), page.gap), (1, true));
+    // What follows it already is no extremity when it comes late, and is not shown out of order.
+    let ends = pair.ends(&pair.b).await;
+    let rank = page.events[0].0.rank;
+    let added = pair.b.backfilled(&pair.id, rank, std::slice::from_ref(&lost), &StatesBefore::new()).await.unwrap();
+    assert_eq!((added, pair.ends(&pair.b).await), (1, ends));
+    let view = pair.b.db().view();
+    let page = pair.b.timeline(&view, room, Place::MAX, Direction::Backward, 10).await.unwrap();
+    let bodies: Vec<_> = page.events.iter().map(|(_, _, row)| row.event.event_id().to_owned()).collect();
+    assert_eq!(bodies[..2], [second.event_id.to_string(), lost.event_id.to_string()]);
+    assert_eq!(page.events.len(), 3, "the join comes before both");
+    assert!(page.gap, "before the join there is more");
+}
+
+#[tokio::test]
+async fn history_from_before_the_join_goes_before_it() {
+    let pair = Pair::new(RoomVersionId::V11).await;
+    let mut whole: Vec<_> = Vec::new();
+    for row in pair.timeline(&pair.a).await {
+        whole.push(pair.pdu(&pair.a, &row.event.event_id().try_into().unwrap()).await);
+    }
+    let rank = pair.timeline(&pair.b).await[0].meta.place.unwrap().rank;
+    let mut shuffled = whole.clone();
+    shuffled.reverse();
+    pair.b.backfilled(&pair.id, rank, &shuffled, &StatesBefore::new()).await.unwrap();
+    let ids = |rows: Vec<crate::EventRow>| -> Vec<_> {
+        rows.into_iter().map(|row| row.event.event_id().to_owned()).collect()
+    };
+    assert_eq!(ids(pair.timeline(&pair.b).await), ids(pair.timeline(&pair.a).await));
+    let view = pair.b.db().view();
+    let room = pair.b.num(&view, &pair.id).await.unwrap();
+    let page = pair.b.timeline(&view, room, Place::MAX, Direction::Backward, 1000).await.unwrap();
+    assert!(page.end && !page.gap);
+}
+
+#[tokio::test]
+async fn who_comes_back_gets_the_state_of_then() {
+    let pair = Pair::new(RoomVersionId::V11).await;
+    let leave = Draft::state(TimelineEventType::RoomMember, "@bob:b.test", raw(&json!({ "membership": "leave" })));
+    let leave = pair.send(&pair.b, "bob:b.test", leave).await;
+    pair.give(&pair.a, &leave).await;
+    pair.set(&pair.a, "alice:a.test", "m.room.topic", &json!({ "topic": "meanwhile" })).await;
+    pair.enter().await;
+    assert_eq!(pair.ids(&pair.a).await, pair.ids(&pair.b).await);
+    let next = pair.say(&pair.b, "bob:b.test", "back").await;
+    assert!(matches!(pair.give(&pair.a, &Arc::clone(&next)).await, Ingested::Accepted(_)));
+    assert_eq!((pair.ends(&pair.a).await, pair.ends(&pair.b).await), (1, 1));
+}
