@@ -6,7 +6,7 @@ use account::{AccountData, Accounts, Filters, Profiles, Uia};
 use axum::extract::FromRef;
 use e2ee::{Backups, Keys, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
-use federation::{Client, ServerKeys};
+use federation::{Client, Inbound, ServerKeys};
 use flows::Flows;
 use media::Media;
 use push::{Counts, Pushers, Rules};
@@ -95,4 +95,6 @@ parts! {
     federation_client: Client,
     /// Keys of all servers.
     server_keys: ServerKeys,
+    /// Takes in what other servers send.
+    inbound: Inbound,
 }

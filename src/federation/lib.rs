@@ -18,7 +18,7 @@ pub mod x_matrix;
 
 pub use client::{Answer, Backoff, Call, CallError, Client};
 pub use config::Config;
-pub use inbound::{Checks, Inbound, InboundError};
+pub use inbound::{Checks, Edus, Inbound, InboundError};
 pub use keys::{KeyError, OldKey, OwnKeys, ServerKeys};
 pub use policy::Policy;
 pub use x_matrix::{Signable, XMatrix, XMatrixError};

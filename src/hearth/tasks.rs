@@ -23,6 +23,8 @@ pub(crate) fn start(wired: &Wired, metrics: Option<&Metrics>) -> JoinSet<()> {
     tasks.spawn(every(5 * MINUTE, "media clean", async move || media.clean().await));
     let media = state.media.clone();
     tasks.spawn(every(DAY, "media sweep", async move || media.sweep().await.map(drop)));
+    let inbound = state.inbound.clone();
+    tasks.spawn(every(60 * MINUTE, "transaction sweep", async move || inbound.sweep().await));
     let typing = state.typing.clone();
     tasks.spawn(every(SECOND, "typing expiry", async move || typing.expire().await));
     let presence = state.presence.clone();

@@ -10,7 +10,7 @@ use api::{AppState, Parts, RateLimits, Stopping};
 use base::Clock;
 use e2ee::{Backups, Keys, KeysProjection, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
-use federation::{Client, Policy, ServerKeys};
+use federation::{Checks, Client, Edus, Inbound, Policy, ServerKeys};
 use flows::Flows;
 use kv::{Db, Engine, TableInfo};
 use kv_rocksdb::RocksDb;
@@ -146,6 +146,9 @@ impl Wired {
         let typing = Typing::new(db.clone(), clock.clone());
         let receipts = Receipts::new(db.clone(), rooms.clone(), clock.clone());
         let presence = Presence::new(db.clone(), clock.clone(), config.presence.enabled);
+        let edus = Edus { typing: typing.clone(), receipts: receipts.clone(), presence: presence.clone() };
+        let checks = Checks::new(server_keys.clone(), clock.clone());
+        let inbound = Inbound::new(db.clone(), clock.clone(), rooms.clone(), client.clone(), checks, edus);
         let profiles = Profiles::new(db.clone());
         let push_rules = Rules::new(db.clone(), rooms.clone());
         let counts = Counts::new(rooms.clone(), receipts.clone());
@@ -179,6 +182,7 @@ impl Wired {
             receipts,
             presence,
             sync: Sync::new(sources, &epoch),
+            inbound,
             federation_client: client,
             server_keys,
             push_rules,

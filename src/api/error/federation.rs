@@ -1,4 +1,4 @@
-use federation::{CallError, KeyError};
+use federation::{CallError, InboundError, KeyError};
 use http::StatusCode;
 use ruma::api::error::ErrorCode;
 
@@ -32,6 +32,20 @@ impl From<CallError> for MatrixError {
             | CallError::TooLarge
             | CallError::Status { .. }
             | CallError::BadAnswer(_) => because(StatusCode::BAD_GATEWAY, ErrorCode::Unknown),
+        }
+    }
+}
+
+impl From<InboundError> for MatrixError {
+    fn from(error: InboundError) -> Self {
+        match error {
+            InboundError::Malformed(reason) => Self::bad_json(reason),
+            InboundError::Call(error) => error.into(),
+            InboundError::TooMuch => {
+                Self::new(StatusCode::BAD_GATEWAY, ErrorCode::Unknown, "too much of what came before is missing")
+            }
+            InboundError::Room(error) => error.into(),
+            InboundError::Store(_) => Self::internal(&error),
         }
     }
 }

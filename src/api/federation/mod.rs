@@ -10,11 +10,13 @@ pub(crate) mod openid_userinfo;
 mod queries;
 mod spaces;
 mod state;
+mod transactions;
 
 use crate::Routes;
 
 /// Every endpoint of the server-server API, one line each.
 pub fn routes(routes: Routes) -> Routes {
+    let routes = transactions::routes(routes);
     let routes = discovery::routes(routes);
     let routes = keys::routes(routes);
     let routes = events::routes(routes);

@@ -120,9 +120,7 @@ impl Inbound {
                     },
                 };
                 // A receipt for an event that is not here is of no use to anybody here.
-                if let Err(error) =
-                    self.edus.receipts.set(&user, &room, ReceiptKind::Public, &thread, event).await
-                {
+                if let Err(error) = self.edus.receipts.set(&user, &room, ReceiptKind::Public, &thread, event).await {
                     tracing::debug!(%error, %room, "a receipt of another server was passed over");
                 }
             }

@@ -105,8 +105,7 @@ impl Inbound {
         let room = self.rooms.num(&view, from.room).await?;
         let tip = self.rooms.tip(&view, room).await?;
         let known = tip.extremities.iter().map(|extremity| extremity.id.clone()).collect();
-        let mut request =
-            get_missing_events::v1::Request::new(from.room.to_owned(), known, vec![pdu.event_id.clone()]);
+        let mut request = get_missing_events::v1::Request::new(from.room.to_owned(), known, vec![pdu.event_id.clone()]);
         request.limit = UInt::from(GAP);
         let answer = match Call::of(request) {
             Ok(call) => self.client.call(from.server, call).await,

@@ -13,6 +13,8 @@ use crate::Call;
 
 /// Events asked for at a time.
 const PAGE: u32 = 100;
+/// How long a server may take: a user waits.
+const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 /// Servers that are asked before giving up.
 const MAX_SERVERS: usize = 4;
 
@@ -39,7 +41,7 @@ impl Inbound {
             let mut request = get_backfill::v1::Request::new(room_id.to_owned(), gap.missing.clone(), UInt::from(PAGE));
             request.v.truncate(20);
             let answer = match Call::of(request) {
-                Ok(call) => self.client.call(&server, call).await,
+                Ok(call) => self.client.call(&server, call.timeout(TIMEOUT)).await,
                 Err(error) => Err(error),
             };
             let events = match answer.map(|answer| serde_json::from_slice::<Events>(&answer.body)) {
@@ -68,7 +70,9 @@ impl Inbound {
                     states.insert(pdu.event_id.clone(), state);
                 }
                 Err(error) if error.is_internal() => return Err(error),
-                Err(error) => tracing::info!(event = %pdu.event_id, %error, "the state of old history is not to be had"),
+                Err(error) => {
+                    tracing::info!(event = %pdu.event_id, %error, "the state of old history is not to be had")
+                }
             }
         }
         Ok(self.rooms.backfilled(from.room, place.rank, pdus, &states).await? > 0)

@@ -31,7 +31,7 @@ use room::Rooms;
 pub use effort::Effort;
 pub use error::InboundError;
 pub use received::ReceivedRow;
-pub use transaction::PduResult;
+pub use transaction::{MAX_TRANSACTION_BYTES, PduResult};
 pub use verify::{Checks, Refused};
 
 use crate::{Client, inbound::turns::Turns};

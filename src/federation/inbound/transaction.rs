@@ -179,12 +179,7 @@ impl Inbound {
     }
 
     /// Events of a room that this server is not in: only the end of an invite or a knock is of interest.
-    async fn outside(
-        &self,
-        from: &From<'_>,
-        pdus: &[Arc<Pdu>],
-        results: &mut Results,
-    ) -> Result<(), InboundError> {
+    async fn outside(&self, from: &From<'_>, pdus: &[Arc<Pdu>], results: &mut Results) -> Result<(), InboundError> {
         for pdu in pdus {
             let ended = self.rooms.end_outside(from.room, pdu).await?;
             let error = (!ended).then(|| "this server is not in the room".to_owned());
@@ -209,4 +204,3 @@ fn note(results: &mut Results, pdu: &Pdu, became: Result<Ingested, InboundError>
 
 /// Bytes of a transaction at most: its PDUs and EDUs at their largest.
 pub const MAX_TRANSACTION_BYTES: usize = (MAX_PDUS + MAX_EDUS) * 70_000;
-

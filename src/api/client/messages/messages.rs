@@ -1,6 +1,7 @@
 use account::AccountData;
 use axum::extract::{RawQuery, State};
 use event::ClientFormat;
+use federation::Inbound;
 use room::{EventFilter, HistoryQuery, RelatedBy, Rooms};
 use ruma::api::client::message::get_message_events::v3::Request;
 use serde::Deserialize;
@@ -14,14 +15,18 @@ use crate::{
     },
 };
 
+/// Times that other servers are asked for history to fill one page.
+const MAX_FETCHES: usize = 3;
+
 /// `GET /_matrix/client/v3/rooms/{roomId}/messages`
 pub async fn messages(
     State(rooms): State<Rooms>,
     State(data): State<AccountData>,
+    State(inbound): State<Inbound>,
     RawQuery(query): RawQuery,
     Authed { user, device, req, .. }: Authed<Request>,
 ) -> Result<RawReply, MatrixError> {
-    let view = rooms.db().view();
+    let mut view = rooms.db().view();
     let access = rooms.access(&view, &user, &req.room_id).await?;
     let filter = EventFilter::new(&req.filter).related_by(related_by(query.as_deref()));
     let query = HistoryQuery {
@@ -33,7 +38,15 @@ pub async fn messages(
     };
     let reader = Reader::new(&data, &rooms, &user, &device).await?;
     let viewer = reader.viewer();
-    let page = rooms.history(&view, &access, &viewer, &query).await?;
+    let mut page = rooms.history(&view, &access, &viewer, &query).await?;
+    for _ in 0..MAX_FETCHES {
+        let Some(gap) = page.gap.filter(|_| page.rows.len() < query.limit) else { break };
+        if !inbound.backfill(&req.room_id, gap).await? {
+            break;
+        }
+        view = rooms.db().view();
+        page = rooms.history(&view, &access, &viewer, &query).await?;
+    }
     let chunk = rooms.present(&view, access.room, &viewer, &page.rows, ClientFormat::Full, true).await?;
     let mut written = Written::default()
         .value("start", Some(page.start.to_string()))
