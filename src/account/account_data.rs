@@ -81,11 +81,16 @@ impl AccountData {
             if Self::get_in(&tx, user, room, kind).await?.is_none() {
                 return Ok(false);
             }
-            Self::set_in(&mut tx, user, room, kind, REMOVED).await?;
+            Self::remove_in(&mut tx, user, room, kind).await?;
             tx.commit().await?;
             Ok(true)
         })
         .await
+    }
+
+    /// Removes `kind` inside `tx`.
+    pub(crate) async fn remove_in(tx: &mut Tx, user: &UserId, room: Option<&RoomId>, kind: &str) -> kv::Result<()> {
+        Self::set_in(tx, user, room, kind, REMOVED).await
     }
 
     /// Sets `kind` to `content`, a JSON object, inside `tx`.

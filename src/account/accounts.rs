@@ -95,6 +95,16 @@ impl Accounts {
         Ok(self.db.view().get(&COUNT, ()).await?.unwrap_or(0))
     }
 
+    /// Whether all other crates let `user` log in on `device`.
+    pub(crate) async fn admitted(&self, tx: &Tx, user: &UserId, device: &DeviceId) -> kv::Result<bool> {
+        for projection in self.projections.iter() {
+            if !projection.admits(tx, user, device).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Tells the other crates, inside `tx`, what happens to a device.
     pub(crate) async fn project(
         &self,

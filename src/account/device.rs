@@ -3,17 +3,23 @@
 use std::net::IpAddr;
 
 use base::Millis;
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 use kv::{Read, Tx};
 use ruma::{DeviceId, OwnedDeviceId, UserId};
 
 use crate::{
-    AccountError, Accounts, Result,
+    AccountData, AccountError, Accounts, Result,
     tables::{DEVICES, DeviceRow, SEEN, SESSIONS, SeenRow},
 };
 
 /// Devices remembered as seen lately; the oldest half is forgotten beyond that, which costs a write each.
 const SEEN_IN_MEMORY: usize = 65_536;
+
+/// Longest device id that a client may choose, in bytes.
+const MAX_DEVICE_ID: usize = 255;
+/// Account data whose type ends with the id of the device that it is of: "Client Behaviour" of push notifications,
+/// and MSC3890.
+const OF_DEVICE: [&str; 2] = ["m.local_notification_settings.", "org.matrix.msc3890.local_notification_settings."];
 
 /// What happens to a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +34,12 @@ pub enum DeviceChange {
 
 /// What another crate keeps per device, changed in the transaction that changes the device.
 pub trait DeviceProjection: Send + Sync {
+    /// Whether `user` may log in on `device`, new or not; every projection has to agree.
+    fn admits<'a>(&'a self, tx: &'a Tx, user: &'a UserId, device: &'a DeviceId) -> BoxFuture<'a, kv::Result<bool>> {
+        let _ = (tx, user, device);
+        futures::future::ready(Ok(true)).boxed()
+    }
+
     /// Follows one change. It may run more than once before a commit: nothing but `tx` may be touched.
     fn device<'a>(
         &'a self,
@@ -187,14 +199,51 @@ impl Accounts {
         Ok(())
     }
 
-    async fn remove_device_in(&self, tx: &mut Tx, user: &UserId, device: &DeviceId) -> kv::Result<()> {
+    /// Adds a device that nobody has logged in on, inside `tx`.
+    ///
+    /// # Errors
+    /// [`AccountError::BadDeviceId`]; [`AccountError::DeviceIdTaken`] when there is one of this id.
+    pub async fn add_device_in(
+        &self,
+        tx: &mut Tx,
+        user: &UserId,
+        device: &DeviceId,
+        name: Option<&str>,
+        now: Millis,
+    ) -> Result<()> {
+        check_device_id(device)?;
+        if tx.has(&DEVICES, (user, device)).await? || !self.admitted(tx, user, device).await? {
+            return Err(AccountError::DeviceIdTaken);
+        }
+        tx.put(&DEVICES, (user, device), &DeviceRow { created: now, display_name: name.map(str::to_owned) });
+        Ok(self.project(tx, user, device, DeviceChange::Added).await?)
+    }
+
+    /// Removes a device with its tokens and all that other crates keep for it, inside `tx`; an unknown one is passed
+    /// over.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn remove_device_in(&self, tx: &mut Tx, user: &UserId, device: &DeviceId) -> kv::Result<()> {
         self.drop_session(tx, user, device).await?;
         if tx.has(&DEVICES, (user, device)).await? {
             tx.delete(&DEVICES, (user, device));
             tx.delete(&SEEN, (user, device));
             tx.delete(&SESSIONS, (user, device));
+            for kind in OF_DEVICE {
+                let kind = format!("{kind}{device}");
+                if AccountData::get_in(tx, user, None, &kind).await?.is_some() {
+                    AccountData::remove_in(tx, user, None, &kind).await?;
+                }
+            }
             self.project(tx, user, device, DeviceChange::Removed).await?;
         }
         Ok(())
     }
+}
+
+/// A device id that a client may choose.
+pub(crate) fn check_device_id(id: &DeviceId) -> Result<()> {
+    let length = id.as_str().len();
+    if length == 0 || length > MAX_DEVICE_ID { Err(AccountError::BadDeviceId) } else { Ok(()) }
 }

@@ -42,6 +42,9 @@ pub enum AccountError {
     /// A device id is empty or longer than 255 bytes.
     #[error("a device id has 1 to 255 bytes")]
     BadDeviceId,
+    /// A device id names another key or device of the user that nobody logs in on.
+    #[error("this device id is taken: choose another one")]
+    DeviceIdTaken,
     /// The room's tag is longer than 255 bytes.
     #[error("a tag has at most 255 bytes")]
     BadTag,

@@ -108,7 +108,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::InvalidName`], [`AccountError::NameReserved`], [`AccountError::NameTaken`],
-    /// [`AccountError::BadDeviceId`]; [`AccountError::RegistrationClosed`] when the permit is void meanwhile.
+    /// [`AccountError::BadDeviceId`], [`AccountError::DeviceIdTaken`]; [`AccountError::RegistrationClosed`] when the permit is void meanwhile.
     pub async fn register(&self, new: &NewAccount) -> Result<(OwnedUserId, Option<Issued>)> {
         let made_up;
         let name = match &new.name {

@@ -6,6 +6,7 @@ use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 
 use crate::{
     AccountError, Accounts, DeviceChange, Result,
+    device::check_device_id,
     tables::{
         ACCESS, AccessRow, DEVICES, DeviceRow, PASSWORDS, REFRESH, RefreshRow, SESSIONS, SessionRow, TokenPair, USERS,
         UserRow,
@@ -15,8 +16,6 @@ use crate::{
 
 /// Characters of a device id that the server makes up.
 const DEVICE_ID_LEN: usize = 10;
-/// Longest device id that a client may choose, in bytes.
-const MAX_DEVICE_ID: usize = 255;
 
 /// What a client says of the device that it logs in with.
 #[derive(Debug, Clone, Default)]
@@ -134,7 +133,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`AccountError::UnknownUser`], [`AccountError::Deactivated`], [`AccountError::Locked`],
-    /// [`AccountError::BadDeviceId`].
+    /// [`AccountError::BadDeviceId`], [`AccountError::DeviceIdTaken`].
     pub async fn log_in_as(&self, user: &UserId, device: NewDevice) -> Result<Issued> {
         self.begin_session(user, device, None).await
     }
@@ -203,10 +202,10 @@ impl Accounts {
     /// The id and the tokens for a device that logs in.
     pub(crate) fn prepare(&self, device: &NewDevice) -> Result<(OwnedDeviceId, Tokens)> {
         let id = match &device.id {
-            Some(id) if id.as_str().is_empty() || id.as_str().len() > MAX_DEVICE_ID => {
-                return Err(AccountError::BadDeviceId);
+            Some(id) => {
+                check_device_id(id)?;
+                id.clone()
             }
-            Some(id) => id.clone(),
             None => base::random::alphanumeric(DEVICE_ID_LEN).to_ascii_uppercase().into(),
         };
         Ok((id, self.tokens(device.refresh)))
@@ -234,7 +233,10 @@ impl Accounts {
         device: &NewDevice,
         tokens: &Tokens,
         now: Millis,
-    ) -> kv::Result<()> {
+    ) -> Result<()> {
+        if !self.admitted(tx, user, id).await? {
+            return Err(AccountError::DeviceIdTaken);
+        }
         self.drop_session(tx, user, id).await?;
         if !tx.has(&DEVICES, (user, id)).await? {
             tx.put(&DEVICES, (user, id), &DeviceRow { created: now, display_name: device.display_name.clone() });

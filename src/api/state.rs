@@ -4,7 +4,7 @@ use std::{ops::Deref, sync::Arc};
 
 use account::{AccountData, Accounts, Filters, Profiles, Uia};
 use axum::extract::FromRef;
-use e2ee::{Backups, Keys, Mailbox};
+use e2ee::{Backups, Dehydrated, Keys, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
 use federation::{Client, Inbound, ServerKeys};
 use flows::Flows;
@@ -69,6 +69,8 @@ parts! {
     keys: Keys,
     /// Messages to devices.
     mailbox: Mailbox,
+    /// Dehydrated devices.
+    dehydrated: Dehydrated,
     /// Key backups.
     backups: Backups,
     /// Media.

@@ -7,7 +7,7 @@ use ruma::{OwnedUserId, UserId};
 
 use crate::{
     Keys, Result,
-    tables::{CHANGE_LOG, CHANGED, OWN_LOG},
+    tables::{CHANGE_LOG, CHANGED, OWN_CHANGED, OWN_LOG},
 };
 
 /// Notes in `tx` that devices or keys of `user` changed, for everybody who shares a room with them.
@@ -27,10 +27,15 @@ pub async fn mark(tx: &mut Tx, user: &UserId) -> kv::Result<()> {
 }
 
 /// Notes in `tx` that `user` alone sees something new of the keys of `target`.
-pub fn mark_own(tx: &mut Tx, user: &UserId, target: &UserId) {
+pub async fn mark_own(tx: &mut Tx, user: &UserId, target: &UserId) -> kv::Result<()> {
+    if let Some(row) = tx.get(&OWN_CHANGED, (user, target)).await? {
+        tx.delete(&OWN_LOG, (user, row.at));
+    }
     let slot = tx.stamp();
+    tx.put_stamped(&OWN_CHANGED, (user, target), slot, ());
     tx.put(&OWN_LOG, (user, slot), &target.to_owned());
     tx.announce(Topic::User(user.to_owned()), slot);
+    Ok(())
 }
 
 impl Keys {

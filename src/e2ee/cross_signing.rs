@@ -30,6 +30,11 @@ impl CrossSigning {
         }
     }
 
+    /// What is stored under `code`.
+    pub fn of(code: u8) -> Option<Self> {
+        [Self::Master, Self::SelfSigning, Self::UserSigning].into_iter().find(|kind| kind.code() == code)
+    }
+
     fn usage(self) -> &'static str {
         match self {
             Self::Master => "master",

@@ -1,14 +1,16 @@
 //! Messages to devices. Client-server API, "Send-to-Device messaging".
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use account::tables::DEVICES;
+use base::Clock;
 use kv::{Db, Positions, Read, Stamp, Topic, Tx, View};
-use ruma::{DeviceId, OwnedDeviceId, OwnedServerName, OwnedUserId, UserId};
+use ruma::{DeviceId, OwnedDeviceId, OwnedServerName, OwnedUserId, ServerName, UserId};
 
 use crate::{
     Result,
-    tables::{MAIL, SENT},
+    fill::Fill,
+    tables::{MAIL, RECEIVED, RECEIVED_LOG, SENT, SENT_LOG},
 };
 
 /// Messages in one response.
@@ -29,17 +31,39 @@ pub struct Mail {
 /// Messages that wait for devices of this server. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Mailbox {
-    db: Db,
+    pub(crate) db: Db,
+    pub(crate) clock: Clock,
     server: OwnedServerName,
+    fill: Arc<Fill>,
 }
 
 impl Mailbox {
     /// The messages in `db` to devices of users of `server`.
-    pub fn new(db: Db, server: OwnedServerName) -> Self {
-        Self { db, server }
+    pub fn new(db: Db, clock: Clock, server: OwnedServerName) -> Self {
+        Self { db, clock, server, fill: Arc::default() }
     }
 
-    /// Sends a message to each of `targets` once for each `transaction`. Devices that do not exist are passed over.
+    /// The same with room for `limit` messages to each device.
+    #[cfg(test)]
+    pub(crate) fn holding(self, limit: usize) -> Self {
+        Self { fill: Arc::new(Fill::new(limit)), ..self }
+    }
+
+    /// Whether users of `server` get their messages here.
+    pub fn serves(&self, server: &ServerName) -> bool {
+        self.server == server
+    }
+
+    /// Whether this transaction of a device was sent already.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn was_sent(&self, sender: (&UserId, &DeviceId), kind: &str, transaction: &str) -> Result<bool> {
+        Ok(self.db.view().has(&SENT, (sender.0, sender.1, kind, transaction)).await?)
+    }
+
+    /// Sends a message to each of `targets` here once for each `transaction`; users of other servers are for their
+    /// servers. Devices that do not exist are passed over, and those whose box is full.
     ///
     /// # Errors
     /// When storage fails.
@@ -51,22 +75,49 @@ impl Mailbox {
         targets: &Targets,
     ) -> Result<()> {
         let (user, device) = sender;
+        let now = self.clock.now();
         kv::retry(|| async {
             let mut tx = self.db.begin();
             if tx.has(&SENT, (user, device, kind, transaction)).await? {
                 return Ok(());
             }
-            tx.put(&SENT, (user, device, kind, transaction), &());
-            for (target, devices) in targets {
-                // Users of other servers get theirs by federation.
-                if target.server_name() == self.server {
-                    deliver(&mut tx, user, kind, target, devices).await?;
-                }
-            }
+            tx.put(&SENT, (user, device, kind, transaction), &now);
+            tx.put(&SENT_LOG, (now, user, device, kind, transaction), &());
+            self.deliver_all(&mut tx, user, kind, targets).await?;
             tx.commit().await?;
             Ok(())
         })
         .await
+    }
+
+    /// Delivers what a user of another server sends, once for each `id` of that server. Returns when it is stored.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn receive(&self, sender: &UserId, id: &str, kind: &str, targets: &Targets) -> Result<()> {
+        let origin = sender.server_name();
+        let now = self.clock.now();
+        kv::retry(|| async {
+            let mut tx = self.db.begin();
+            if tx.has(&RECEIVED, (origin.as_str(), id)).await? {
+                return Ok(());
+            }
+            tx.put(&RECEIVED, (origin.as_str(), id), &now);
+            tx.put(&RECEIVED_LOG, (now, origin.as_str(), id), &());
+            self.deliver_all(&mut tx, sender, kind, targets).await?;
+            tx.commit().await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn deliver_all(&self, tx: &mut Tx, sender: &UserId, kind: &str, targets: &Targets) -> Result<()> {
+        for (target, devices) in targets {
+            if target.server_name() == self.server {
+                self.deliver(tx, sender, kind, target, devices).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The first messages to a device after `since` up to `upto`.
@@ -122,38 +173,43 @@ impl Mailbox {
             let mut tx = self.db.begin().relaxed();
             keys.iter().for_each(|key| tx.delete(&MAIL, *key));
             tx.commit().await?;
-            Ok(())
+            Ok::<_, kv::Error>(())
         })
-        .await
+        .await?;
+        self.fill.forget(user, device);
+        Ok(())
     }
 }
 
-/// Puts messages to devices of `target` into `tx`.
-async fn deliver(
-    tx: &mut Tx,
-    sender: &UserId,
-    kind: &str,
-    target: &UserId,
-    contents: &BTreeMap<String, String>,
-) -> Result<()> {
-    let mut messages: BTreeMap<OwnedDeviceId, &str> = BTreeMap::new();
-    if let Some(content) = contents.get("*") {
-        let devices = tx.scan(&DEVICES, DEVICES.under(&(target,))).collect().await?;
-        messages.extend(devices.into_iter().map(|((_, device), _)| (device, content.as_str())));
-    }
-    let named = contents.iter().filter(|(device, _)| *device != "*");
-    messages.extend(named.map(|(device, content)| (device.as_str().into(), content.as_str())));
-    let mut slot = None;
-    for (device, content) in messages {
-        if tx.has(&DEVICES, (target, &device)).await? {
-            let slot = *slot.get_or_insert_with(|| tx.stamp());
-            let [kind, sender] = [kind, sender.as_str()].map(|text| serde_json::Value::from(text).to_string());
-            let message = format!("{{\"type\":{kind},\"sender\":{sender},\"content\":{content}}}");
-            tx.put(&MAIL, (target, &device, slot), &message);
+impl Mailbox {
+    /// Puts messages to devices of `target` into `tx`.
+    async fn deliver(
+        &self,
+        tx: &mut Tx,
+        sender: &UserId,
+        kind: &str,
+        target: &UserId,
+        contents: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        let mut messages: BTreeMap<OwnedDeviceId, &str> = BTreeMap::new();
+        if let Some(content) = contents.get("*") {
+            let devices = tx.scan(&DEVICES, DEVICES.under(&(target,))).collect().await?;
+            messages.extend(devices.into_iter().map(|((_, device), _)| (device, content.as_str())));
         }
+        let named = contents.iter().filter(|(device, _)| *device != "*");
+        messages.extend(named.map(|(device, content)| (device.as_str().into(), content.as_str())));
+        let mut slot = None;
+        for (device, content) in messages {
+            if tx.has(&DEVICES, (target, &device)).await? && self.fill.takes(tx, target, &device).await? {
+                let slot = *slot.get_or_insert_with(|| tx.stamp());
+                let [kind, sender] = [kind, sender.as_str()].map(|text| serde_json::Value::from(text).to_string());
+                let message = format!("{{\"type\":{kind},\"sender\":{sender},\"content\":{content}}}");
+                tx.put(&MAIL, (target, &device, slot), &message);
+            }
+        }
+        if let Some(slot) = slot {
+            tx.announce(Topic::User(target.to_owned()), slot);
+        }
+        Ok(())
     }
-    if let Some(slot) = slot {
-        tx.announce(Topic::User(target.to_owned()), slot);
-    }
-    Ok(())
 }

@@ -1,11 +1,13 @@
 use account::{DeviceChange, DeviceProjection};
 use futures::future::{BoxFuture, FutureExt};
-use kv::Tx;
+use kv::{Read, Tx};
 use ruma::{DeviceId, UserId};
 
 use crate::{
-    changes,
-    tables::{COUNTS, DEVICE_KEYS, FALLBACK, MAIL, ONE_TIME, ONE_TIME_IDS, SENT, SIGNATURES},
+    CrossSigning, changes, cross_signing, json,
+    tables::{
+        COUNTS, CROSS_SIGNING, DEHYDRATED, DEVICE_KEYS, FALLBACK, MAIL, ONE_TIME, ONE_TIME_IDS, SENT, SIGNATURES,
+    },
 };
 
 /// Removes keys and messages with their device, and tells that devices changed.
@@ -13,6 +15,24 @@ use crate::{
 pub struct KeysProjection;
 
 impl DeviceProjection for KeysProjection {
+    /// A cross-signing key is named like a device, and a dehydrated device is nobody's session.
+    fn admits<'a>(&'a self, tx: &'a Tx, user: &'a UserId, device: &'a DeviceId) -> BoxFuture<'a, kv::Result<bool>> {
+        async move {
+            if tx.get(&DEHYDRATED, user).await?.is_some_and(|row| row.device == device) {
+                return Ok(false);
+            }
+            for kind in [CrossSigning::Master, CrossSigning::SelfSigning, CrossSigning::UserSigning] {
+                let key = tx.get(&CROSS_SIGNING, (user, kind.code())).await?;
+                if key.and_then(|text| cross_signing::public(&json::object(&text))).as_deref() == Some(device.as_str())
+                {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        .boxed()
+    }
+
     fn device<'a>(
         &'a self,
         tx: &'a mut Tx,
@@ -30,6 +50,9 @@ impl DeviceProjection for KeysProjection {
                 tx.clear(&SIGNATURES, &(user, device.as_str()));
                 tx.clear(&MAIL, &(user, device));
                 tx.clear(&SENT, &(user, device));
+                if tx.get(&DEHYDRATED, user).await?.is_some_and(|row| row.device == device) {
+                    tx.delete(&DEHYDRATED, user);
+                }
             }
             changes::mark(tx, user).await
         }

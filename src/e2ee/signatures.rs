@@ -61,7 +61,7 @@ impl Keys {
             if user == signer {
                 changes::mark(&mut tx, user).await?;
             } else {
-                changes::mark_own(&mut tx, signer, user);
+                changes::mark_own(&mut tx, signer, user).await?;
             }
             tx.commit().await?;
             Ok::<_, E2eeError>(Ok(()))

@@ -1,5 +1,6 @@
 //! The tables of this crate; ids from 0x0700. Keys and messages are JSON text, as canonical as ruma writes it.
 
+use base::Millis;
 use kv::{Stamp, Stamped, Table, TableInfo};
 use ruma::{OwnedDeviceId, OwnedUserId};
 use serde::{Deserialize, Serialize};
@@ -27,16 +28,29 @@ pub const SIGNATURES: Table<(OwnedUserId, String, OwnedUserId, String), String> 
 pub const CHANGED: Table<OwnedUserId, Stamped<()>> = Table::new(0x0707, "e2ee.changed", 1);
 /// The same in order of position: one row per user.
 pub const CHANGE_LOG: Table<Stamp, OwnedUserId> = Table::new(0x0708, "e2ee.change_log", 1);
-/// Users of whose keys only the first one sees something new: that they signed them.
+/// Users of whose keys only the first one sees something new: that they signed them. One row per pair, see
+/// [`OWN_CHANGED`].
 pub const OWN_LOG: Table<(OwnedUserId, Stamp), OwnedUserId> = Table::new(0x0709, "e2ee.own_changes", 1);
 /// Messages to devices.
 pub const MAIL: Table<(OwnedUserId, OwnedDeviceId, Stamp), String> = Table::new(0x070A, "e2ee.mail", 1);
-/// Transactions of messages that a device has sent: event type and transaction id.
-pub const SENT: Table<(OwnedUserId, OwnedDeviceId, String, String), ()> = Table::new(0x070B, "e2ee.sent", 1);
+/// Transactions of messages that a device has sent, by event type and transaction id, and when; `e2ee.sent` was 0x070B.
+pub const SENT: Table<(OwnedUserId, OwnedDeviceId, String, String), Millis> =
+    Table::new(0x070E, "e2ee.sent_transactions", 1);
+/// The same in order of time.
+pub const SENT_LOG: Table<(Millis, OwnedUserId, OwnedDeviceId, String, String), ()> =
+    Table::new(0x070F, "e2ee.sent_log", 1);
 /// Key backups; deleted ones stay so that their number is not used again.
 pub const BACKUPS: Table<(OwnedUserId, u64), Backup> = Table::new(0x070C, "e2ee.backups", 1);
 /// Sessions of a backup by room and session id.
 pub const BACKED_UP: Table<(OwnedUserId, u64, String, String), BackedUp> = Table::new(0x070D, "e2ee.backed_up", 1);
+/// Where in [`OWN_LOG`] a pair of users stands.
+pub const OWN_CHANGED: Table<(OwnedUserId, OwnedUserId), Stamped<()>> = Table::new(0x0710, "e2ee.own_changed", 1);
+/// The dehydrated device of a user.
+pub const DEHYDRATED: Table<OwnedUserId, DehydratedRow> = Table::new(0x0711, "e2ee.dehydrated", 1);
+/// Messages that came from other servers, by server and message id, and when.
+pub const RECEIVED: Table<(String, String), Millis> = Table::new(0x0712, "e2ee.received", 1);
+/// The same in order of time.
+pub const RECEIVED_LOG: Table<(Millis, String, String), ()> = Table::new(0x0713, "e2ee.received_log", 1);
 
 /// Every table of this crate.
 pub const ALL: &[TableInfo] = &[
@@ -52,6 +66,11 @@ pub const ALL: &[TableInfo] = &[
     OWN_LOG.info(),
     MAIL.info(),
     SENT.info(),
+    SENT_LOG.info(),
+    OWN_CHANGED.info(),
+    DEHYDRATED.info(),
+    RECEIVED.info(),
+    RECEIVED_LOG.info(),
     BACKUPS.info(),
     BACKED_UP.info(),
 ];
@@ -98,4 +117,13 @@ pub struct Backup {
     pub deleted: bool,
 }
 
-kv::value!(StoredKey, Seen, Fallback, Backup, BackedUp);
+/// A device that nobody is logged in on; its private keys are kept here encrypted. MSC3814.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DehydratedRow {
+    /// Its id.
+    pub device: OwnedDeviceId,
+    /// What a client needs to become it, a JSON object.
+    pub data: String,
+}
+
+kv::value!(DehydratedRow, StoredKey, Seen, Fallback, Backup, BackedUp);

@@ -1,4 +1,4 @@
-//! `hearth serve`, `hearth create-user`, `hearth check-config`, `hearth compact`, `hearth rotate-signing-key`.
+//! `hearth serve`, `create-user`, `restored`, `check-config`, `compact`, `rotate-signing-key`.
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +21,9 @@ enum What {
     Serve(FromFile),
     /// Create an account, on a running server or on a stopped one.
     CreateUser(CreateUser),
+    /// Say that the database of the stopped server was restored from a backup, before it is started: needed when the
+    /// whole data directory was put back, while a restored database alone is noticed.
+    Restored(FromFile),
     /// Read the configuration and say what is wrong with it.
     CheckConfig(FromFile),
     /// Give a stopped server a new signing key; the one before stays published as an old one.
@@ -64,6 +67,7 @@ impl Cli {
             }
             What::Compact(from) => crate::compact(&load(&from.config)?).await.map(Some),
             What::RotateSigningKey(from) => rotate_signing_key(&load(&from.config)?).map(Some),
+            What::Restored(from) => commands::restored(load(&from.config)?).await.map(Some),
             What::CreateUser(create) => create_user(create).await.map(Some),
         }
     }

@@ -78,6 +78,18 @@ pub(crate) async fn offline(config: Config, command: Command) -> Result<Answer, 
     Ok(answer)
 }
 
+/// Treats the database of the stopped server of `config` as restored from a backup.
+///
+/// # Errors
+/// When the server runs or its database cannot be opened.
+pub(crate) async fn restored(config: Config) -> Result<String, Error> {
+    let _lock = Lock::claim(&config.data_dir)?;
+    let wired = Wired::open(&config, Clock::system()).await?;
+    let forgotten = wired.guard.restored(&wired.state.keys).await;
+    wired.close().await;
+    Ok(format!("{} one-time keys were forgotten; clients upload new ones and sync anew", forgotten?))
+}
+
 /// The first line of `input`.
 ///
 /// # Errors

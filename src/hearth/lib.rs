@@ -19,6 +19,7 @@ mod listen;
 mod lock;
 pub mod logs;
 mod metrics;
+mod restored;
 pub mod server;
 mod signing;
 mod tasks;

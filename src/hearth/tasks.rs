@@ -19,6 +19,10 @@ pub(crate) fn start(wired: &Wired, metrics: Option<&Metrics>) -> JoinSet<()> {
     }
     let accounts = state.accounts.clone();
     tasks.spawn(every(10 * MINUTE, "account sweep", async move || accounts.sweep().await.map(drop)));
+    let guard = wired.guard.clone();
+    tasks.spawn(every(MINUTE, "restore guard", async move || guard.note().await));
+    let mailbox = state.mailbox.clone();
+    tasks.spawn(every(10 * MINUTE, "to-device sweep", async move || mailbox.sweep().await.map(drop)));
     let media = state.media.clone();
     tasks.spawn(every(5 * MINUTE, "media clean", async move || media.clean().await));
     let media = state.media.clone();

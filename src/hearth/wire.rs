@@ -8,7 +8,7 @@ use std::{
 use account::{AccountData, Accounts, DeviceProjection, Filters, Profiles, Uia};
 use api::{AppState, Parts, RateLimits, Stopping};
 use base::Clock;
-use e2ee::{Backups, Keys, KeysProjection, Mailbox};
+use e2ee::{Backups, Dehydrated, Keys, KeysProjection, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
 use federation::{Checks, Client, Edus, Inbound, Policy, ServerKeys};
 use flows::Flows;
@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use crate::{
     Config, Error,
     config::{Durability, Memory},
+    restored::Guard,
     signing,
 };
 
@@ -39,6 +40,8 @@ pub struct Wired {
     pub engine: Option<Arc<RocksDb>>,
     /// Says `true` to everything that waits when the server stops.
     pub stop: Arc<watch::Sender<bool>>,
+    /// Tells a restored database.
+    pub(crate) guard: Guard,
 }
 
 /// The tables of all crates.
@@ -121,10 +124,12 @@ impl Wired {
         let (stop, _) = watch::channel(false);
         let db = Db::new(engine);
         kv::schema::open(&db, &tables()).await?;
-        let epoch = kv::schema::epoch(&db, &base::random::alphanumeric(8)).await?;
         let server = config.server_name.clone();
         let own_keys = signing::keys(&config.data_dir, server.clone())?;
         let signer = own_keys.signer().clone();
+        let keys = Keys::new(db.clone(), server.clone());
+        let guard = Guard::new(db.clone(), &config.data_dir);
+        let epoch = guard.check(&keys).await?;
         let accounts =
             Accounts::open(db.clone(), clock.clone(), server.clone(), config.accounts(), device_projections()).await?;
         let media = media(&db, &clock, config, &config.data_dir.join("media"))?;
@@ -152,8 +157,7 @@ impl Wired {
         let profiles = Profiles::new(db.clone());
         let push_rules = Rules::new(db.clone(), rooms.clone());
         let counts = Counts::new(rooms.clone(), receipts.clone());
-        let keys = Keys::new(db.clone(), server.clone());
-        let mailbox = Mailbox::new(db.clone(), server.clone());
+        let mailbox = Mailbox::new(db.clone(), clock.clone(), server.clone());
         let sources = Sources {
             rooms: rooms.clone(),
             account_data: account_data.clone(),
@@ -177,7 +181,7 @@ impl Wired {
             flows,
             config: Arc::new(config.http()),
             stopping: Stopping::new(stop.subscribe()),
-            limits: RateLimits::new(config.rate_limits.clone(), clock),
+            limits: RateLimits::new(config.rate_limits.clone(), clock.clone()),
             typing,
             receipts,
             presence,
@@ -192,18 +196,22 @@ impl Wired {
             profiles,
             account_data,
             filters: Filters::new(db.clone()),
+            dehydrated: Dehydrated::new(keys.clone(), mailbox.clone(), accounts.clone(), clock.clone()),
+            backups: Backups::new(db.clone()),
             keys,
             mailbox,
-            backups: Backups::new(db.clone()),
             accounts,
             media,
             rooms,
         });
-        Ok(Self { db, state, engine: None, stop: Arc::new(stop) })
+        Ok(Self { db, state, engine: None, stop: Arc::new(stop), guard })
     }
 
     /// Writes out what is buffered; nothing may be asked of it afterwards.
     pub async fn close(self) {
+        if let Err(error) = self.guard.note().await {
+            tracing::warn!(%error, "where the database stands was not noted");
+        }
         let Some(engine) = self.engine else { return };
         let closed = tokio::task::spawn_blocking(move || engine.close()).await;
         if !matches!(closed, Ok(Ok(()))) {

@@ -68,6 +68,43 @@ pub async fn epoch(db: &Db, fresh: &str) -> Result<String> {
     .await
 }
 
+/// Gives the database another epoch: it was restored, so positions after the backup's come a second time.
+///
+/// # Errors
+/// When storage fails.
+pub async fn renew_epoch(db: &Db, fresh: &str) -> Result<()> {
+    crate::retry(|| async {
+        let mut tx = db.begin();
+        tx.put(&META, "epoch", &fresh.to_owned());
+        tx.commit().await
+    })
+    .await
+}
+
+/// Whether [`watch`] was called for this database.
+///
+/// # Errors
+/// When storage fails.
+pub async fn is_watched(db: &Db) -> Result<bool> {
+    db.view().has(&META, "watched").await
+}
+
+/// Notes that something outside of the database remembers its positions, and is missed when it is gone.
+///
+/// # Errors
+/// When storage fails.
+pub async fn watch(db: &Db) -> Result<()> {
+    crate::retry(|| async {
+        let mut tx = db.begin();
+        if !tx.has(&META, "watched").await? {
+            tx.put(&META, "watched", &String::new());
+            tx.commit().await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
 /// Refuses rows that nobody claims.
 async fn refuse_unnamed(tx: &crate::Tx) -> Result<()> {
     // Table id FFFF is the engine's own.

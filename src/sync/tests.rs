@@ -45,11 +45,11 @@ impl Rig {
             account_data: AccountData::new(db.clone()),
             receipts: receipts.clone(),
             typing: typing.clone(),
-            presence: Presence::new(db.clone(), clock, false),
+            presence: Presence::new(db.clone(), clock.clone(), false),
             counts: Counts::new(rooms.clone(), receipts.clone()),
             push_rules: Rules::new(db.clone(), rooms.clone()),
             keys: e2ee::Keys::new(db.clone(), "hearth.test".try_into().unwrap()),
-            mailbox: e2ee::Mailbox::new(db, "hearth.test".try_into().unwrap()),
+            mailbox: e2ee::Mailbox::new(db, clock.clone(), "hearth.test".try_into().unwrap()),
         };
         Self { sync: Sync::new(sources, epoch), rooms, receipts, typing }
     }

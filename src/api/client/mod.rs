@@ -6,6 +6,7 @@ mod admin;
 mod auth;
 mod capabilities;
 mod create;
+mod dehydrated;
 mod devices;
 pub(crate) mod directory;
 mod discovery;
@@ -52,6 +53,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = register::routes(routes);
     let routes = account::routes(routes);
     let routes = devices::routes(routes);
+    let routes = dehydrated::routes(routes);
     let routes = profile::routes(routes);
     let routes = account_data::routes(routes);
     let routes = filter::routes(routes);

@@ -22,7 +22,7 @@ impl From<AccountError> for MatrixError {
             AccountError::UnknownUser | AccountError::UnknownDevice => {
                 because(StatusCode::NOT_FOUND, ErrorCode::NotFound)
             }
-            AccountError::BadDeviceId | AccountError::BadTag => {
+            AccountError::BadDeviceId | AccountError::DeviceIdTaken | AccountError::BadTag => {
                 because(StatusCode::BAD_REQUEST, ErrorCode::InvalidParam)
             }
             AccountError::Hashing(_) | AccountError::Store(_) => Self::internal(&error),

@@ -14,6 +14,7 @@ const FEATURES: &[&str] = &[
     "fi.mau.msc2246.stable",
     "org.matrix.e2e_cross_signing",
     "org.matrix.msc3440.stable",
+    "org.matrix.msc3814",
     "org.matrix.msc3916.stable",
     "uk.tcpip.msc4133.stable",
 ];

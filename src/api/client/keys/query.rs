@@ -3,11 +3,11 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use e2ee::Keys;
 use ruma::{OwnedDeviceId, OwnedUserId};
-use serde::Deserialize;
-use serde_json::{Map, json};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, value::RawValue};
 
 use super::claim::unreachable;
-use crate::{Caller, JsonBody, JsonReply, MatrixError};
+use crate::{Caller, JsonBody, MatrixError, RawReply};
 
 /// What a client sends.
 #[derive(Deserialize)]
@@ -15,34 +15,36 @@ pub struct Body {
     device_keys: BTreeMap<OwnedUserId, Vec<OwnedDeviceId>>,
 }
 
+/// Keys by user.
+type ByUser<T> = BTreeMap<OwnedUserId, T>;
+
+/// What is answered.
+#[derive(Default, Serialize)]
+struct Answer {
+    failures: Map<String, Value>,
+    device_keys: ByUser<BTreeMap<OwnedDeviceId, Box<RawValue>>>,
+    master_keys: ByUser<Box<RawValue>>,
+    self_signing_keys: ByUser<Box<RawValue>>,
+    user_signing_keys: ByUser<Box<RawValue>>,
+}
+
 /// `POST /_matrix/client/v3/keys/query`
 pub async fn query(
     State(keys): State<Keys>,
     Caller { user: asker, .. }: Caller,
     JsonBody(body): JsonBody<Body>,
-) -> Result<JsonReply, MatrixError> {
-    let [mut failures, mut devices, mut masters, mut self_signing, mut user_signing] = [(); 5].map(|()| Map::new());
-    for (user, wanted) in &body.device_keys {
-        if !keys.is_local(user) {
-            failures.insert(user.server_name().to_string(), unreachable());
+) -> Result<RawReply, MatrixError> {
+    let mut answer = Answer::default();
+    for (user, wanted) in body.device_keys {
+        if !keys.is_local(&user) {
+            answer.failures.insert(user.server_name().to_string(), unreachable());
             continue;
         }
-        let found = keys.query(&asker, user, wanted).await?;
-        devices.insert(user.to_string(), json!(found.devices));
-        let cross = [
-            (&mut masters, found.master),
-            (&mut self_signing, found.self_signing),
-            (&mut user_signing, found.user_signing),
-        ];
-        for (all, key) in cross {
-            all.extend(key.map(|key| (user.to_string(), json!(key))));
-        }
+        let found = keys.query(Some(&asker), &user, &wanted).await?;
+        answer.master_keys.extend(found.master.map(|key| (user.clone(), key)));
+        answer.self_signing_keys.extend(found.self_signing.map(|key| (user.clone(), key)));
+        answer.user_signing_keys.extend(found.user_signing.map(|key| (user.clone(), key)));
+        answer.device_keys.insert(user, found.devices);
     }
-    Ok(JsonReply(json!({
-        "failures": failures,
-        "device_keys": devices,
-        "master_keys": masters,
-        "self_signing_keys": self_signing,
-        "user_signing_keys": user_signing,
-    })))
+    Ok(serde_json::to_vec(&answer).map_err(|error| MatrixError::internal(&error))?.into())
 }

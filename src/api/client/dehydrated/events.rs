@@ -1,0 +1,65 @@
+use axum::extract::{Query, State, rejection::QueryRejection};
+use e2ee::Dehydrated;
+use ruma::{OwnedDeviceId, UserId};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sync::Sync;
+
+use crate::{Caller, JsonBody, MatrixError, PathArgs, RawReply};
+
+/// What a client sends.
+#[derive(Deserialize)]
+pub struct Body {
+    next_batch: Option<String>,
+}
+
+/// What a client asks by the later form of the endpoint.
+#[derive(Deserialize)]
+pub struct Args {
+    from: Option<String>,
+}
+
+/// What is answered.
+#[derive(Serialize)]
+struct Answer {
+    events: Vec<Box<RawValue>>,
+    next_batch: String,
+}
+
+/// `POST /_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device/{device_id}/events`
+pub async fn events(
+    State(dehydrated): State<Dehydrated>,
+    State(sync): State<Sync>,
+    Caller { user, .. }: Caller,
+    PathArgs(device): PathArgs<OwnedDeviceId>,
+    JsonBody(body): JsonBody<Body>,
+) -> Result<RawReply, MatrixError> {
+    answer(&dehydrated, &sync, &user, &device, body.next_batch.as_deref()).await
+}
+
+/// `GET /_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device/{device_id}/events`
+pub async fn later_events(
+    State(dehydrated): State<Dehydrated>,
+    State(sync): State<Sync>,
+    Caller { user, .. }: Caller,
+    PathArgs(device): PathArgs<OwnedDeviceId>,
+    args: Result<Query<Args>, QueryRejection>,
+) -> Result<RawReply, MatrixError> {
+    let Query(args) = args.map_err(|error| MatrixError::invalid_param(error.body_text()))?;
+    answer(&dehydrated, &sync, &user, &device, args.from.as_deref()).await
+}
+
+async fn answer(
+    dehydrated: &Dehydrated,
+    sync: &Sync,
+    user: &UserId,
+    device: &OwnedDeviceId,
+    from: Option<&str>,
+) -> Result<RawReply, MatrixError> {
+    let since = sync.since(from)?;
+    let (messages, upto) = dehydrated.events(user, device, since.as_ref()).await?;
+    let events: Result<_, _> = messages.into_iter().map(RawValue::from_string).collect();
+    let events = events.map_err(|error| MatrixError::internal(&error))?;
+    let answer = Answer { events, next_batch: sync.token(&upto) };
+    Ok(serde_json::to_vec(&answer).map_err(|error| MatrixError::internal(&error))?.into())
+}
