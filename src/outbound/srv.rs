@@ -32,3 +32,38 @@ pub(crate) fn ordered(mut records: Vec<Srv>, mut random: impl FnMut(u64) -> u64)
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(priority: u16, weight: u16, host: &str) -> Srv {
+        Srv { priority, weight, host: host.to_owned(), port: 1 }
+    }
+
+    fn order(records: &[Srv], random: impl FnMut(u64) -> u64) -> String {
+        ordered(records.to_vec(), random).into_iter().map(|record| record.host).collect()
+    }
+
+    #[test]
+    fn priority_comes_before_chance() {
+        let records = [record(2, 100, "c"), record(1, 0, "a"), record(1, 0, "b"), record(3, 0, "d")];
+        assert_eq!(order(&records, |_| 0), "abcd");
+    }
+
+    #[test]
+    fn weight_decides_within_a_priority() {
+        let records = [record(1, 10, "a"), record(1, 90, "b")];
+        assert_eq!(order(&records, |_| 10), "ab");
+        assert_eq!(order(&records, |_| 11), "ba");
+        assert_eq!(order(&records, |below| below - 1), "ba");
+    }
+
+    #[test]
+    fn every_record_is_kept_whatever_chance_says() {
+        let records: Vec<_> = (0..20).map(|i| record(i % 3, i, "x")).collect();
+        for number in [0, 1, 7, u64::MAX - 1] {
+            assert_eq!(order(&records, |below| number % below).len(), 20);
+        }
+    }
+}

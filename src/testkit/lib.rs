@@ -1,6 +1,7 @@
 //! Starts whole servers in this process and talks to them as clients do, so that a test is five lines long.
 //!
-//! **Owns** [`TestServer`], [`Client`], [`Remote`] and the small HTTP client below them ([`Http`]).
+//! **Owns** [`TestServer`], [`Client`], [`Remote`], the small HTTP client below them ([`Http`]), and servers under TLS
+//! that answer what a test says ([`FakeServer`]).
 //! **Must not know** what any endpoint answers beyond what its helpers read.
 //! **Tables**, **tasks**: none. For tests only: it panics where a test is to fail.
 
@@ -10,8 +11,10 @@ mod client;
 mod http;
 mod remote;
 mod server;
+mod tls;
 
 pub use self::http::{Answer, Http};
 pub use client::Client;
 pub use remote::Remote;
 pub use server::{Builder, TestServer};
+pub use tls::{Asked, Authority, FakeServer};

@@ -89,3 +89,44 @@ impl Backoff {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ruma::server_name;
+
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_an_hour() {
+        let mut failing = None;
+        let mut pauses = Vec::new();
+        for step in 0..40 {
+            let now = step * 2 * LONGEST_MS;
+            let next = Failing::again(failing, now, now, 500);
+            pauses.push((next.until - now) / 1000);
+            failing = Some(next);
+        }
+        assert_eq!(pauses[..10], [10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600]);
+        assert!(pauses[10..].iter().all(|pause| *pause == 3600));
+    }
+
+    #[test]
+    fn requests_that_fail_together_are_one_failure() {
+        let first = Failing::again(None, 0, 5, 500);
+        assert_eq!(Failing::again(Some(first), 1, 6, 500), first);
+        assert_eq!(Failing::again(Some(first), 5, 7, 500).times, 2);
+    }
+
+    #[test]
+    fn a_failing_server_is_left_alone_for_a_while() {
+        let clock = Clock::fixed(0);
+        let backoff = Backoff::new(clock.clone());
+        let server = server_name!("example.org");
+        backoff.failed(server, 0);
+        let until = backoff.until(server).unwrap();
+        assert!((8_000..=12_000).contains(&until));
+        assert_eq!(backoff.check(server), Err(CallError::BackingOff { until }));
+        clock.advance(until);
+        assert_eq!(backoff.check(server), Ok(()));
+    }
+}

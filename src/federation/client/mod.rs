@@ -51,6 +51,13 @@ impl Client {
         }
     }
 
+    /// Asks for well-known documents on another port than 443. For tests.
+    #[must_use]
+    pub fn with_well_known_port(mut self, port: u16) -> Self {
+        self.resolver = self.resolver.with_well_known_port(port);
+        self
+    }
+
     /// Our own name.
     #[must_use]
     pub fn server_name(&self) -> &ServerName {

@@ -14,9 +14,11 @@
 mod accounts;
 mod coverage;
 mod edge;
+mod federation_client;
 mod federation_keys;
 mod history;
 mod media;
 mod operation;
+mod outbound;
 mod people;
 mod rooms;
