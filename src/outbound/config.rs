@@ -14,8 +14,9 @@ pub const MAX_REDIRECTS: usize = 10;
 pub(crate) const DEFAULT_MAX_BODY: usize = 1 << 20;
 /// Addresses of one name that are tried.
 pub(crate) const MAX_ADDRESSES: usize = 16;
-/// Idle connections kept per destination, and how long.
-pub(crate) const POOL: (usize, Duration) = (4, Duration::from_secs(60));
+/// Idle connections kept per destination, and how long: less than most servers keep them, so that few requests meet a
+/// connection that is being closed.
+pub(crate) const POOL: (usize, Duration) = (4, Duration::from_secs(25));
 
 /// What may be connected to and who is believed.
 #[derive(Debug, Clone, Default)]

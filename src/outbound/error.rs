@@ -17,9 +17,12 @@ pub enum Error {
         /// Why.
         cause: String,
     },
-    /// No connection could be made, or it broke.
+    /// No connection could be made.
     #[error("cannot connect: {0}")]
     Connect(String),
+    /// The connection broke after it was made; the request may have arrived.
+    #[error("the connection broke: {0}")]
+    Broken(String),
     /// The certificate is not that of the host, or TLS failed otherwise.
     #[error("TLS failed: {0}")]
     Tls(String),
@@ -41,7 +44,10 @@ impl Error {
     /// Whether the same request may succeed later without anybody changing their configuration.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Dns { .. } | Self::Connect(_) | Self::Tls(_) | Self::Timeout | Self::Other(_))
+        matches!(
+            self,
+            Self::Dns { .. } | Self::Connect(_) | Self::Broken(_) | Self::Tls(_) | Self::Timeout | Self::Other(_)
+        )
     }
 
     /// What went wrong in the HTTP client, found among the causes.
@@ -61,12 +67,18 @@ impl Error {
         if error.is_timeout() {
             return Self::Timeout;
         }
-        if error.is_connect() || error.is_request() { Self::Connect(last) } else { Self::Other(last) }
+        match error {
+            error if error.is_connect() => Self::Connect(last),
+            error if error.is_request() || error.is_body() => Self::Broken(last),
+            _ => Self::Other(last),
+        }
     }
 }
 
-/// The TLS error that an I/O error may hold.
-fn as_tls<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
-    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    error.downcast_ref().or_else(|| inner.and_then(|inner| inner.downcast_ref()))
+/// The TLS error that an I/O error may hold, itself in another one.
+fn as_tls<'a>(mut error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    while let Some(inner) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        error = inner;
+    }
+    error.downcast_ref()
 }

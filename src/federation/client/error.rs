@@ -90,6 +90,21 @@ impl CallError {
         }
     }
 
+    /// One word for it, for metrics.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Forbidden => "forbidden",
+            Self::BackingOff { .. } => "backing_off",
+            Self::Unreachable(_) => "unreachable",
+            Self::Timeout => "timeout",
+            Self::TooLarge => "too_large",
+            Self::Status { .. } => "status",
+            Self::BadAnswer(_) => "bad_answer",
+            Self::BadRequest(_) => "bad_request",
+        }
+    }
+
     /// Whether it says that the server as a whole does not work now, and not only this request.
     pub(super) fn is_outage(&self) -> bool {
         match self {

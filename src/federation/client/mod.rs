@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Instant};
 
 use base::Clock;
 use event::Signer;
-use http::{HeaderValue, header};
+use http::{HeaderValue, Method, header};
 use outbound::{Download, Outbound, Request};
 use ruma::{
     OwnedServerName, ServerName,
@@ -134,7 +134,13 @@ impl Client {
             self.backoff.check(destination)?;
         }
         let started = self.backoff.now();
+        let (method, path) = (call.method.clone(), call.path_and_query.clone());
         let result = self.attempt(destination, call).await;
+        let outcome = result.as_ref().err().map_or("ok", CallError::kind);
+        metrics::counter!("hearth_federation_requests_total", "outcome" => outcome).increment(1);
+        if let Err(error) = &result {
+            tracing::debug!(%destination, %method, path, %error, "another server gave no good answer");
+        }
         if let Err(CallError::Unreachable(_) | CallError::Timeout) = &result {
             self.resolver.unreachable(destination).await;
         }
@@ -174,7 +180,12 @@ impl Client {
             request = request.json(body);
         }
         request.targets = route.targets;
-        let download = self.outbound.stream(request).await?;
+        // A kept connection may have been closed just now; what is idempotent may be sent again.
+        let again = matches!(call.method, Method::GET | Method::PUT).then(|| request.clone());
+        let download = match (self.outbound.stream(request).await, again) {
+            (Err(outbound::Error::Broken(_)), Some(request)) => self.outbound.stream(request).await?,
+            (result, _) => result?,
+        };
         if download.status.is_success() { Ok(download) } else { Err(error::status(download).await) }
     }
 }

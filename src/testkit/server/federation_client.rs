@@ -75,7 +75,7 @@ async fn requests_are_signed_with_everything_that_is_sent() {
     let (server, name) = setup.server(|_| answer(200, &json!({}))).await;
     let client = setup.client();
     // The body is sent as it is; its signature is over the canonical form.
-    let body = r#"{ "b": 1, "a": "ü\u00fc", "nested": {"z": null, "y": [-0, true]} }"#;
+    let body = r#"{ "b": 1, "a": "ü\u00fc", "nested": {"z": null, "y": [-1, true]} }"#;
     client.call(&name, Call::put("/_matrix/federation/v1/send/1%2F?x='a%20b'", body)).await.unwrap();
     client.call(&name, Call::get("/_matrix/federation/v1/version")).await.unwrap();
     let asked = server.asked();
