@@ -9,12 +9,14 @@
 //! - A private receipt is announced to its user alone.
 //! - A change is in memory before its position is published, so a woken sync finds it.
 
+mod changes;
 mod error;
 mod presence;
 mod receipts;
 pub mod tables;
 mod typing;
 
+pub use changes::{ReceiptChange, TypingChange};
 pub use error::EphemeralError;
 pub use presence::{Poll, Presence, PresenceState, Status};
 pub use receipts::{Receipt, ReceiptKind, ReceiptRow, Receipts, Thread};

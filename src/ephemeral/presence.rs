@@ -5,8 +5,9 @@ use kv::{Db, Read, Stamp, Topic};
 use parking_lot::Mutex;
 use ruma::{OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
 
-use crate::{Result, tables::PRESENCE};
+use crate::{Result, changes::Changes, tables::PRESENCE};
 
 /// A user without activity for this long is idle, in milliseconds.
 const IDLE_AFTER: Millis = 5 * 60 * 1000;
@@ -77,6 +78,7 @@ pub struct Presence {
     clock: Clock,
     enabled: bool,
     users: Arc<Mutex<HashMap<OwnedUserId, Entry>>>,
+    changes: Changes<OwnedUserId>,
 }
 
 /// Holds a user online while a sync waits.
@@ -98,7 +100,7 @@ impl Drop for Poll<'_> {
 impl Presence {
     /// Everybody is offline.
     pub fn new(db: Db, clock: Clock, enabled: bool) -> Self {
-        Self { db, clock, enabled, users: Arc::default() }
+        Self { db, clock, enabled, users: Arc::default(), changes: Changes::default() }
     }
 
     /// Says that a sync of `user` begins; the guard says when it ends. `None` when the client does not want to
@@ -211,6 +213,11 @@ impl Presence {
         entry.changed.is_none_or(news).then(|| entry.seen(self.clock.now()))
     }
 
+    /// Whose presence changes from now on.
+    pub fn changes(&self) -> broadcast::Receiver<OwnedUserId> {
+        self.changes.follow()
+    }
+
     /// Everybody who is not offline, for an initial sync to choose from.
     pub fn present(&self) -> Vec<OwnedUserId> {
         let users = self.users.lock();
@@ -248,6 +255,7 @@ impl Presence {
         if let Some(entry) = self.users.lock().get_mut(user) {
             entry.changed = Some(entry.changed.map_or(stamp, |old| old.max(stamp)));
         }
+        self.changes.tell(user.to_owned());
         Ok(pending.durable().await?)
     }
 }

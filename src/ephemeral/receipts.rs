@@ -3,9 +3,11 @@ use kv::{Db, Read, Stamp, Topic, View};
 use room::{EventNum, EventRow, Place, RoomError, RoomNum, Rooms};
 use ruma::{EventId, OwnedEventId, OwnedUserId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
 
 use crate::{
     EphemeralError, Result,
+    changes::{Changes, ReceiptChange},
     tables::{OWN_RECEIPTS, RECEIPT_LOG, RECEIPTS},
 };
 
@@ -120,12 +122,13 @@ pub struct Receipts {
     db: Db,
     rooms: Rooms,
     clock: Clock,
+    changes: Changes<ReceiptChange>,
 }
 
 impl Receipts {
     /// The receipts in `db`.
     pub fn new(db: Db, rooms: Rooms, clock: Clock) -> Self {
-        Self { db, rooms, clock }
+        Self { db, rooms, clock, changes: Changes::default() }
     }
 
     /// Notes that `user` has read up to `event`. A receipt for an earlier event than the one known changes nothing.
@@ -159,9 +162,20 @@ impl Receipts {
             return Err(EphemeralError::NotInThread);
         }
         let row = ReceiptRow { event: event.to_owned(), place, at: now };
-        kv::retry(|| self.write(user, room, kind, thread, &row)).await
+        let moved = kv::retry(|| self.write(user, room, kind, thread, &row)).await?;
+        if moved && kind == ReceiptKind::Public {
+            let (user, event) = (user.to_owned(), row.event);
+            self.changes.tell(ReceiptChange { room, user, thread: thread.clone(), event, at: now });
+        }
+        Ok(())
     }
 
+    /// The public receipts that move from now on.
+    pub fn changes(&self) -> broadcast::Receiver<ReceiptChange> {
+        self.changes.follow()
+    }
+
+    /// Writes a receipt unless it would move back; answers whether it moved.
     async fn write(
         &self,
         user: &UserId,
@@ -169,12 +183,12 @@ impl Receipts {
         kind: ReceiptKind,
         thread: &Thread,
         row: &ReceiptRow,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut tx = self.db.begin();
         let key = (room, user, kind.code(), thread.as_str());
         if let Some(old) = tx.get(&RECEIPTS, key).await? {
             if old.value.place >= row.place {
-                return Ok(());
+                return Ok(false);
             }
             tx.delete(&RECEIPT_LOG, (room, old.at));
             tx.delete(&OWN_RECEIPTS, (user, old.at));
@@ -188,7 +202,8 @@ impl Receipts {
         if kind == ReceiptKind::Public {
             tx.announce(Topic::Room(room.0), slot);
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Whether an event is in a thread, its root and what refers to the root included. Client-server API, "Threaded

@@ -8,8 +8,12 @@ use kv::{Db, Stamp, Topic};
 use parking_lot::Mutex;
 use room::RoomNum;
 use ruma::{OwnedUserId, UserId};
+use tokio::sync::broadcast;
 
-use crate::Result;
+use crate::{
+    Result,
+    changes::{Changes, TypingChange},
+};
 
 /// The longest that a user is taken to be typing without saying so again, in milliseconds.
 const MAX_TIMEOUT: Millis = 120_000;
@@ -27,12 +31,13 @@ pub struct Typing {
     db: Db,
     clock: Clock,
     rooms: Arc<Mutex<HashMap<RoomNum, Room>>>,
+    changes: Changes<TypingChange>,
 }
 
 impl Typing {
     /// Nobody is typing.
     pub fn new(db: Db, clock: Clock) -> Self {
-        Self { db, clock, rooms: Arc::default() }
+        Self { db, clock, rooms: Arc::default(), changes: Changes::default() }
     }
 
     /// `user` types for the next `timeout` milliseconds, or stops with `None`.
@@ -41,10 +46,19 @@ impl Typing {
     /// When storage fails.
     pub async fn set(&self, room: RoomNum, user: &UserId, timeout: Option<Millis>) -> Result<()> {
         let until = timeout.map(|timeout| self.clock.now() + timeout.min(MAX_TIMEOUT));
-        if self.note(room, user, until) {
+        let changed = self.note(room, user, until);
+        if changed || until.is_some() {
+            self.changes.tell(TypingChange { room, user: user.to_owned(), typing: until.is_some() });
+        }
+        if changed {
             self.publish(room).await?;
         }
         Ok(())
+    }
+
+    /// Who begins, goes on and stops typing from now on.
+    pub fn changes(&self) -> broadcast::Receiver<TypingChange> {
+        self.changes.follow()
     }
 
     /// Whether somebody else sees a difference.
@@ -93,7 +107,12 @@ impl Typing {
             let mut expired = Vec::new();
             for (num, room) in rooms.iter_mut() {
                 let before = room.until.len();
-                room.until.retain(|_, until| *until > now);
+                room.until.retain(|user, until| {
+                    if *until <= now {
+                        self.changes.tell(TypingChange { room: *num, user: user.clone(), typing: false });
+                    }
+                    *until > now
+                });
                 if room.until.len() < before {
                     room.changed = None;
                     expired.push(*num);

@@ -1,0 +1,6 @@
+//! The queue on the in-memory engine, with other servers that are played.
+
+mod edus;
+mod events;
+mod failing;
+mod rig;
