@@ -76,7 +76,7 @@ impl Server {
             addresses.push(listening.address());
             listeners.spawn(listen::serve(listening, router, wired.stop.subscribe()));
         }
-        let mut tasks = tasks::start(&wired, metrics.as_ref());
+        let mut tasks = tasks::start(&wired, &config, metrics.as_ref());
         tasks.spawn(control::serve(control::bind(&config.data_dir)?, wired.clone()));
         tracing::info!(?addresses, server_name = %config.server_name, "listening");
         Ok(Self { wired, config, addresses, listeners, tasks, _lock: lock })

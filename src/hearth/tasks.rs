@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
+use api::AppState;
 use tokio::task::JoinSet;
 
-use crate::{server::Metrics, wire::Wired};
+use crate::{Config, server::Metrics, wire::Wired};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Starts them; they end when the set is dropped.
-pub(crate) fn start(wired: &Wired, metrics: Option<&Metrics>) -> JoinSet<()> {
+pub(crate) fn start(wired: &Wired, config: &Config, metrics: Option<&Metrics>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     let state = &wired.state;
     if let Some(metrics) = metrics.cloned() {
@@ -33,7 +34,23 @@ pub(crate) fn start(wired: &Wired, metrics: Option<&Metrics>) -> JoinSet<()> {
     tasks.spawn(every(SECOND, "typing expiry", async move || typing.expire().await));
     let presence = state.presence.clone();
     tasks.spawn(every(SECOND, "presence expiry", async move || presence.expire().await));
+    if config.federation.enabled {
+        tasks.spawn(state.outgoing.clone().run(state.federation_client.on_heard()));
+        tasks.spawn(outgoing_sources(state, config).run());
+    }
     tasks
+}
+
+/// What local users do that other servers hear of, beside events.
+fn outgoing_sources(state: &AppState, config: &Config) -> federation::queue::Sources {
+    federation::queue::Sources {
+        queue: state.outgoing.clone(),
+        rooms: state.rooms.clone(),
+        typing: state.typing.clone(),
+        receipts: state.receipts.clone(),
+        presence: state.presence.clone(),
+        tell_presence: config.presence.enabled && config.presence.federate,
+    }
 }
 
 /// Runs an idempotent task now and after each `period`; a failure is logged and tried again with the next run.

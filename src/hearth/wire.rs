@@ -10,7 +10,7 @@ use api::{AppState, Parts, RateLimits, Stopping};
 use base::Clock;
 use e2ee::{Backups, Dehydrated, Keys, KeysProjection, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
-use federation::{Checks, Client, Edus, Inbound, Policy, ServerKeys};
+use federation::{Checks, Client, Edus, Inbound, Policy, Queue, ServerKeys};
 use flows::Flows;
 use kv::{Db, Engine, TableInfo};
 use kv_rocksdb::RocksDb;
@@ -51,6 +51,7 @@ pub(crate) fn tables() -> Vec<TableInfo> {
         e2ee::tables::ALL,
         ephemeral::tables::ALL,
         federation::tables::ALL,
+        federation::queue::tables::ALL,
         media::tables::ALL,
         push::tables::ALL,
         room::tables::ALL,
@@ -186,6 +187,7 @@ impl Wired {
             receipts,
             presence,
             sync: Sync::new(sources, &epoch),
+            outgoing: Queue::new(db.clone(), clock.clone(), server, Arc::new(client.clone())),
             inbound,
             federation_client: client,
             server_keys,

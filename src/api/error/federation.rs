@@ -1,4 +1,4 @@
-use federation::{CallError, InboundError, KeyError};
+use federation::{CallError, InboundError, KeyError, queue::QueueError};
 use http::StatusCode;
 use ruma::api::error::ErrorCode;
 
@@ -46,6 +46,17 @@ impl From<InboundError> for MatrixError {
             }
             InboundError::Room(error) => error.into(),
             InboundError::Store(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<QueueError> for MatrixError {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::TooLarge(_) => Self::too_large(error.to_string()),
+            QueueError::UnknownDestination => Self::not_found(error.to_string()),
+            QueueError::Room(error) => error.into(),
+            QueueError::Refused(_) | QueueError::Store(_) => Self::internal(&error),
         }
     }
 }

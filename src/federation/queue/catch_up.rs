@@ -24,6 +24,8 @@ pub(super) struct CatchUp {
     pub upto: u64,
     /// Whether later events did not fit into the queue behind it.
     pub overflowed: bool,
+    /// Stays that ended before the cursor: room and first number. Nobody needs their rows any more.
+    pub ended: Vec<(RoomNum, u64)>,
     heads: BTreeMap<u64, Head>,
 }
 
@@ -48,18 +50,19 @@ enum Source {
 impl CatchUp {
     /// Everything for `server` after `cursor` and up to `upto`.
     pub async fn open(tx: &Tx, server: &ServerName, cursor: u64, upto: u64) -> kv::Result<Self> {
-        let mut catch_up = Self { upto, overflowed: false, heads: BTreeMap::new() };
-        if cursor >= upto {
-            return Ok(catch_up);
-        }
+        let mut catch_up = Self { upto, overflowed: false, ended: Vec::new(), heads: BTreeMap::new() };
         let mut stays = tx.scan(&STAYS, STAYS.under(&(server,)));
         while let Some(((_, room, from), until)) = stays.next().await? {
-            if until > cursor && from <= upto {
+            if until <= cursor {
+                catch_up.ended.push((room, from));
+            } else if from <= upto {
                 let after = cursor.max(from.saturating_sub(1));
                 catch_up.add(tx, server, after, Source::Room(room, until.min(upto))).await?;
             }
         }
-        catch_up.add(tx, server, cursor, Source::Singles).await?;
+        if cursor < upto {
+            catch_up.add(tx, server, cursor, Source::Singles).await?;
+        }
         Ok(catch_up)
     }
 

@@ -18,9 +18,9 @@ use super::{
 };
 
 /// Destinations that are sent to at the same time.
-const SENDING: usize = 64;
+const SENDING: usize = 128;
 /// Destinations that failed last time and are tried at the same time: they hold nobody else up.
-const TRYING: usize = 32;
+const TRYING: usize = 128;
 /// How often the walk looks without being woken, and timers are looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// Ticks between two times of tidying up.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kv::{Read, Stamp, Tx};
-use room::tables::EVENTS;
-use ruma::UserId;
+use room::{RoomNum, tables::EVENTS};
+use ruma::{ServerName, UserId};
 use serde_json::Value;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     catch_up::CatchUp,
     destination::{Backlog, Destination, Item},
     edu::Waiting,
-    tables::{CURSORS, EDUS, IN_FLIGHT, InFlight},
+    tables::{CURSORS, EDUS, IN_FLIGHT, InFlight, STAYS},
 };
 
 /// The most events in a transaction. Server-server API, "Transactions".
@@ -163,7 +163,9 @@ impl Queue {
             None => {
                 let stored = tx.peek(&CURSORS, name).await?.unwrap_or(walked);
                 let cursor = stored.max(destination.state.lock().acked);
-                Box::new(CatchUp::open(&tx, name, cursor, walked).await?)
+                let mut reading = CatchUp::open(&tx, name, cursor, walked).await?;
+                self.remove_stays(name, std::mem::take(&mut reading.ended)).await?;
+                Box::new(reading)
             }
         };
         let (items, upto) = reading.next(&tx, name, limit).await?;
@@ -182,6 +184,20 @@ impl Queue {
             (true, true) => Backlog::Stored,
         };
         Ok((items, upto))
+    }
+
+    /// Removes the rows of stays whose events the destination has.
+    async fn remove_stays(&self, destination: &ServerName, ended: Vec<(RoomNum, u64)>) -> Result<(), QueueError> {
+        if ended.is_empty() {
+            return Ok(());
+        }
+        kv::retry(|| async {
+            let mut tx = self.db.begin().relaxed();
+            ended.iter().for_each(|(room, from)| tx.delete(&STAYS, (destination, *room, *from)));
+            tx.commit().await
+        })
+        .await?;
+        Ok(())
     }
 
     /// Loads events; those of the destination's own users and of rooms that are gone are left out.

@@ -127,10 +127,15 @@ impl Walk {
     ) -> Result<(), QueueError> {
         let ours = self.ours(view, plan, &events).await?;
         for (_, happened) in in_order(events, log, plan) {
+            // A join made through another server is that server's to send.
+            let joins = |(room, server): &(RoomNum, OwnedServerName)| {
+                server == self.queue.own() && happened.event.is_some_and(|event| event.room == *room)
+            };
+            let elsewhere = happened.entered.iter().any(joins);
             for (room, server) in happened.entered {
                 self.enter(plan, room, &server).await?;
             }
-            if let Some(event) = happened.event
+            if let Some(event) = happened.event.filter(|_| !elsewhere)
                 && let Some(ours) = ours.get(&(event.room, event.num))
             {
                 self.event(plan, event, ours).await?;

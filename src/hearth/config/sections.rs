@@ -115,10 +115,12 @@ impl Default for Memory {
 pub struct Presence {
     /// Whether users see who of those they share rooms with is online.
     pub enabled: bool,
+    /// Whether other servers are told of it as well. It is a large part of the traffic between servers.
+    pub federate: bool,
 }
 
 impl Default for Presence {
     fn default() -> Self {
-        Self { enabled: true }
+        Self { enabled: true, federate: false }
     }
 }

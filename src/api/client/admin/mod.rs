@@ -1,5 +1,6 @@
 //! Server administration by the client-server API.
 
+mod destinations;
 mod is_locked;
 mod is_suspended;
 mod lock;
@@ -11,7 +12,7 @@ use crate::Routes;
 
 /// The endpoints of this module.
 pub fn routes(routes: Routes) -> Routes {
-    routes
+    destinations::routes(routes)
         .add(whois::whois)
         .add(is_locked::is_locked)
         .add(lock::lock)

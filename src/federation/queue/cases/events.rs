@@ -85,6 +85,32 @@ async fn a_server_in_no_room_is_told_that_an_invite_was_taken_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_join_by_which_this_server_comes_into_a_room_is_sent_by_who_let_it_in() {
+    let mut rig = Rig::new();
+    rig.start();
+    let room = rig.room(&["a.test"]).await;
+    rig.enter(&room, "hearth.test").await;
+    rig.say(&room, "hello").await;
+    rig.settle().await;
+    assert_eq!(rig.heard_by("a.test"), ["test.enter", "hello"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stays_that_are_over_leave_no_rows_after_catching_up() {
+    let mut rig = Rig::new();
+    let room = rig.room(&["a.test"]).await;
+    rig.start();
+    rig.leave(&room, "a.test").await;
+    rig.settle().await;
+    assert_eq!(rig.rows().await["federation.stays"], 1);
+    rig.crash().await;
+    rig.start();
+    rig.settle().await;
+    assert_eq!(rig.rows().await["federation.stays"], 0);
+    assert_eq!(rig.heard_by("a.test"), ["test.enter", "test.leave"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_event_to_pass_on_does_not_go_back_where_it_came_from() {
     let mut rig = Rig::new();
     let room = rig.room(&["a.test", "b.test"]).await;
