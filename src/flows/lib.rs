@@ -38,6 +38,8 @@ pub struct Flows {
     pub account_data: AccountData,
     /// Rooms.
     pub rooms: Rooms,
+    /// Media.
+    pub media: media::Media,
     /// Other servers.
     pub federation: federation::Client,
     /// Push rules.

@@ -43,13 +43,16 @@ impl Rig {
         let server: ruma::OwnedServerName = "hearth.test".try_into().unwrap();
         let signer = Signer::new(server.clone(), "ed25519:1".try_into().unwrap(), &[7; 32]);
         let config = account::Config::default();
-        let accounts = Accounts::open(db.clone(), clock.clone(), server, config, Vec::new()).await.unwrap();
+        let accounts = Accounts::open(db.clone(), clock.clone(), server.clone(), config, Vec::new()).await.unwrap();
         let signer = Arc::new(signer);
         let outbound = outbound::Outbound::new(&outbound::Config::default()).unwrap();
         let policy = federation::Policy::new(&federation::Config::default());
         let client = federation::Client::new(outbound, signer.clone(), policy, clock.clone());
-        let rooms = Rooms::new(db.clone(), clock, signer, room::Config::default(), 1 << 20, Vec::new());
+        let rooms = Rooms::new(db.clone(), clock.clone(), signer, room::Config::default(), 1 << 20, Vec::new());
+        let dir = tempfile::tempdir().unwrap();
+        let media = media::Media::open(db.clone(), clock, server, dir.path(), media::Config::default()).unwrap();
         let flows = Flows {
+            media,
             profiles: Profiles::new(db.clone()),
             account_data: AccountData::new(db.clone()),
             federation: client,

@@ -175,6 +175,7 @@ impl Wired {
             profiles: profiles.clone(),
             account_data: account_data.clone(),
             rooms: rooms.clone(),
+            media: media.clone(),
             federation: client.clone(),
             rules: push_rules.clone(),
         };

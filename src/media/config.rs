@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// Largest file that may be uploaded, in bytes.
     pub max_upload_bytes: u64,
+    /// Largest file of another server that is fetched for our users, in bytes.
+    pub max_remote_bytes: u64,
     /// What one account may store in all, in bytes; 0 sets no limit.
     pub user_quota_bytes: u64,
     /// How many media ids an account may hold that nothing is uploaded to yet.
@@ -26,6 +28,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             max_upload_bytes: 50 << 20,
+            max_remote_bytes: 50 << 20,
             user_quota_bytes: 0,
             max_pending_uploads: 10,
             max_image_pixels: 50_000_000,

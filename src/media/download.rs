@@ -86,7 +86,7 @@ impl Media {
     /// The media `id` of `server`; waits at most `wait` if it is promised but not uploaded yet.
     ///
     /// # Errors
-    /// [`Error::NotLocal`] for another server's, [`Error::NotFound`], [`Error::NotYetUploaded`] when the wait
+    /// [`Error::NotLocal`] for another server's that is not here, [`Error::NotFound`], [`Error::NotYetUploaded`] when the wait
     /// is over.
     pub async fn download(
         &self,
@@ -108,11 +108,9 @@ impl Media {
         access: Access,
         wait: Duration,
     ) -> Result<(Hash, u64, String, Option<String>)> {
-        if !self.is_local(server) {
-            return Err(Error::NotLocal);
-        }
-        let item = match self.uploaded(id).await {
-            Err(Error::NotYetUploaded) => self.wait_for(id, wait.min(MAX_WAIT)).await?,
+        let item = match self.uploaded(server, id).await {
+            Err(Error::NotFound) if !self.is_local(server) => return Err(Error::NotLocal),
+            Err(Error::NotYetUploaded) => self.wait_for(server, id, wait.min(MAX_WAIT)).await?,
             other => other?,
         };
         let ItemContent::File { hash, size, content_type, filename } = item.content else {
@@ -125,9 +123,9 @@ impl Media {
     }
 
     /// The item, if its file is there.
-    async fn uploaded(&self, id: &MediaId) -> Result<Item> {
+    async fn uploaded(&self, server: &ServerName, id: &MediaId) -> Result<Item> {
         let now = self.clock.now();
-        let item = self.item(&self.db.view(), id).await?.ok_or(Error::NotFound)?;
+        let item = self.item(&self.db.view(), server, id).await?.ok_or(Error::NotFound)?;
         match item.content {
             ItemContent::File { .. } => Ok(item),
             ItemContent::Promised { expires } if expires <= now => Err(Error::NotFound),
@@ -135,15 +133,15 @@ impl Media {
         }
     }
 
-    async fn wait_for(&self, id: &MediaId, wait: Duration) -> Result<Item> {
+    async fn wait_for(&self, server: &ServerName, id: &MediaId, wait: Duration) -> Result<Item> {
         let waiter = self.waiters.join(id.as_str());
         let mut woken = std::pin::pin!(waiter.notify.notified());
         woken.as_mut().enable();
-        match self.uploaded(id).await {
+        match self.uploaded(server, id).await {
             Err(Error::NotYetUploaded) => {}
             other => return other,
         }
         let _in_time = tokio::time::timeout(wait, woken).await;
-        self.uploaded(id).await
+        self.uploaded(server, id).await
     }
 }

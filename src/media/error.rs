@@ -39,6 +39,15 @@ pub enum Error {
     /// The upload's body broke off.
     #[error("the upload broke off: {0}")]
     Body(String),
+    /// The other server cannot be asked, or answered nonsense.
+    #[error("the media's server cannot be asked: {0}")]
+    Remote(String),
+    /// The other server has a file that is larger than we fetch.
+    #[error("the file of the other server is larger than {limit} bytes")]
+    RemoteTooLarge {
+        /// Largest size fetched, in bytes.
+        limit: u64,
+    },
     /// The media directory failed.
     #[error("media directory: {0}")]
     Disk(Arc<io::Error>),

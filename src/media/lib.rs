@@ -2,8 +2,8 @@
 //!
 //! **Owns** media ids and their rows, the blob store (equal files are stored once, by BLAKE3 hash), async
 //! uploads, thumbnails and their cache, use per account.
-//! **Must not know** rooms, events, HTTP. Media of other servers is answered with [`Error::NotLocal`]; `flows`
-//! fetches it.
+//! **Must not know** rooms, events, HTTP. Media of other servers that is not here is answered with
+//! [`Error::NotLocal`]; `flows` fetches it and has it kept.
 //! **Tables** (`tables.rs`): items, items by user, use by user, expiries, blobs, orphans, thumbnails.
 //! **Tasks**: [`Media::clean`] (expired promises, unreferenced blobs; every few minutes) and [`Media::sweep`]
 //! (files that no row names; at start and daily). Both are idempotent.
@@ -25,6 +25,7 @@ mod error;
 mod id;
 mod media;
 mod pending;
+mod remote;
 pub mod tables;
 mod tasks;
 mod thumbnail;

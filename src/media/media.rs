@@ -7,6 +7,7 @@ use ruma::{OwnedServerName, ServerName, UserId};
 use crate::{
     Config, Error, MediaId, Result,
     blobs::Blobs,
+    remote::Fetches,
     tables::{BLOBS, Blob, Hash, ITEMS, Item, USAGE, Usage},
     thumbnail::Workshop,
     wait::Waiters,
@@ -22,6 +23,7 @@ pub struct Media {
     pub(crate) blobs: Blobs,
     pub(crate) waiters: Waiters,
     pub(crate) workshop: Workshop,
+    pub(crate) fetches: Fetches,
 }
 
 impl Media {
@@ -32,7 +34,16 @@ impl Media {
     pub fn open(db: Db, clock: Clock, server: OwnedServerName, dir: &Path, config: Config) -> io::Result<Self> {
         let workshop = Workshop::new(&config);
         let blobs = Blobs::open(dir)?;
-        Ok(Self { db, clock, server, config: Arc::new(config), blobs, waiters: Waiters::default(), workshop })
+        Ok(Self {
+            db,
+            clock,
+            server,
+            config: Arc::new(config),
+            blobs,
+            waiters: Waiters::default(),
+            workshop,
+            fetches: Fetches::default(),
+        })
     }
 
     /// Largest file that may be uploaded, in bytes: `m.upload.size`.
@@ -58,8 +69,8 @@ impl Media {
         Ok(self.db.view().get(&USAGE, user).await?.unwrap_or_default())
     }
 
-    pub(crate) async fn item(&self, view: &View, id: &MediaId) -> Result<Option<Item>> {
-        Ok(view.get(&ITEMS, (&*self.server, id.as_str())).await?)
+    pub(crate) async fn item(&self, view: &View, server: &ServerName, id: &MediaId) -> Result<Option<Item>> {
+        Ok(view.get(&ITEMS, (server, id.as_str())).await?)
     }
 
     pub(crate) async fn blob(&self, view: &View, hash: &Hash) -> Result<Blob> {

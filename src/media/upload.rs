@@ -32,13 +32,15 @@ enum Linked {
 }
 
 /// Everything a row about the upload says; the same in every attempt.
-struct Entry<'a> {
-    user: &'a UserId,
-    id: &'a MediaId,
-    promised: bool,
-    now: Millis,
-    content_type: String,
-    filename: Option<String>,
+pub(crate) struct Entry<'a> {
+    /// Whose upload it is; `None` for media of other servers.
+    pub owner: Option<&'a UserId>,
+    pub server: &'a ServerName,
+    pub id: &'a MediaId,
+    pub promised: bool,
+    pub now: Millis,
+    pub content_type: String,
+    pub filename: Option<String>,
 }
 
 impl Media {
@@ -55,7 +57,7 @@ impl Media {
         let id = MediaId::random();
         self.check_quota(user, 0).await?;
         let file = self.receive(body).await?;
-        self.store(user, &id, false, info, file).await?;
+        self.store(self.entry(user, &id, false, info), file).await?;
         Ok(id)
     }
 
@@ -74,11 +76,11 @@ impl Media {
         if !self.is_local(server) {
             return Err(Error::NotFound);
         }
-        let item = self.item(&self.db.view(), id).await?;
+        let item = self.item(&self.db.view(), server, id).await?;
         expiry_of_promise(item, user, self.clock.now())?;
         self.check_quota(user, 0).await?;
         let file = self.receive(body).await?;
-        self.store(user, id, true, info, file).await?;
+        self.store(self.entry(user, id, true, info), file).await?;
         self.waiters.wake(id.as_str());
         Ok(())
     }
@@ -88,7 +90,18 @@ impl Media {
         &self,
         body: impl Stream<Item = Result<Bytes, E>> + Send,
     ) -> Result<Spooled> {
-        let limit = self.config.max_upload_bytes;
+        self.receive_at_most(self.config.max_upload_bytes, body).await
+    }
+
+    /// Reads `body` to its end.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when it has more than `limit` bytes, [`Error::Body`].
+    pub(crate) async fn receive_at_most<E: std::fmt::Display>(
+        &self,
+        limit: u64,
+        body: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<Spooled> {
         let mut body = std::pin::pin!(body);
         let mut spool = self.blobs.spool();
         while let Some(chunk) = body.next().await {
@@ -101,23 +114,25 @@ impl Media {
         Ok(spool.finish().await?)
     }
 
-    /// Puts the file in place unless an equal one is there, and writes the rows that name it.
-    async fn store(
-        &self,
-        user: &UserId,
-        id: &MediaId,
-        promised: bool,
-        info: FileInfo,
-        mut file: Spooled,
-    ) -> Result<()> {
-        let entry = Entry {
-            user,
+    fn entry<'a>(&'a self, user: &'a UserId, id: &'a MediaId, promised: bool, info: FileInfo) -> Entry<'a> {
+        Entry { owner: Some(user), promised, ..self.unowned(&self.server, id, info) }
+    }
+
+    /// What is said of a file that is nobody's upload.
+    pub(crate) fn unowned<'a>(&self, server: &'a ServerName, id: &'a MediaId, info: FileInfo) -> Entry<'a> {
+        Entry {
+            owner: None,
+            server,
             id,
-            promised,
+            promised: false,
             now: self.clock.now(),
             content_type: sanitise(info.content_type.as_deref()),
             filename: info.filename.map(shorten).filter(|name| !name.is_empty()),
-        };
+        }
+    }
+
+    /// Puts the file in place unless an equal one is there, and writes the rows that name it.
+    pub(crate) async fn store(&self, entry: Entry<'_>, mut file: Spooled) -> Result<()> {
         let known = self.db.view().get(&BLOBS, file.hash).await?;
         let broken = match known {
             Some(blob) if !self.blobs.intact(Area::Files, &blob.name, blob.size).await? => Some(blob.name),
@@ -150,7 +165,9 @@ impl Media {
     ) -> Result<Linked> {
         kv::retry(|| async {
             let mut tx = self.db.begin();
-            self.claim(&mut tx, entry, file.size).await?;
+            if !self.claim(&mut tx, entry, file.size).await? {
+                return Ok(Linked::Done { placed_is_used: false });
+            }
             let blob = tx.get(&BLOBS, file.hash).await?;
             let (blob, placed_is_used) = match (blob, placed) {
                 (Some(blob), Some(placed)) if broken == Some(blob.name.as_str()) => {
@@ -170,20 +187,24 @@ impl Media {
         .await
     }
 
-    /// Checks promise and quota, and counts the upload.
-    async fn claim(&self, tx: &mut Tx, entry: &Entry<'_>, size: u64) -> Result<()> {
-        let mut usage = tx.get(&USAGE, entry.user).await?.unwrap_or_default();
+    /// Checks promise and quota, and counts the upload. Answers whether a row is to be written: media of another
+    /// server may be here by now.
+    async fn claim(&self, tx: &mut Tx, entry: &Entry<'_>, size: u64) -> Result<bool> {
+        let Some(user) = entry.owner else {
+            return Ok(!tx.has(&ITEMS, (entry.server, entry.id.as_str())).await?);
+        };
+        let mut usage = tx.get(&USAGE, user).await?.unwrap_or_default();
         if entry.promised {
-            let item = tx.get(&ITEMS, (&*self.server, entry.id.as_str())).await?;
-            let expires = expiry_of_promise(item, entry.user, entry.now)?;
+            let item = tx.get(&ITEMS, (entry.server, entry.id.as_str())).await?;
+            let expires = expiry_of_promise(item, user, entry.now)?;
             tx.delete(&EXPIRIES, (expires, entry.id.as_str()));
             usage.pending = usage.pending.saturating_sub(1);
         }
         self.check_usage(usage.bytes, size)?;
         usage.files += 1;
         usage.bytes += size;
-        tx.put(&USAGE, entry.user, &usage);
-        Ok(())
+        tx.put(&USAGE, user, &usage);
+        Ok(true)
     }
 
     fn put_item(&self, tx: &mut Tx, entry: &Entry<'_>, file: &Spooled) {
@@ -193,9 +214,11 @@ impl Media {
             content_type: entry.content_type.clone(),
             filename: entry.filename.clone(),
         };
-        let item = Item { owner: Some(entry.user.to_owned()), created: entry.now, content, legacy: false };
-        tx.put(&ITEMS, (&*self.server, entry.id.as_str()), &item);
-        tx.put(&BY_USER, (entry.user, entry.now, entry.id.as_str()), &file.size);
+        let item = Item { owner: entry.owner.map(ToOwned::to_owned), created: entry.now, content, legacy: false };
+        tx.put(&ITEMS, (entry.server, entry.id.as_str()), &item);
+        if let Some(user) = entry.owner {
+            tx.put(&BY_USER, (user, entry.now, entry.id.as_str()), &file.size);
+        }
     }
 
     async fn check_quota(&self, user: &UserId, more: u64) -> Result<()> {

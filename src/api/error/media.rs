@@ -16,6 +16,8 @@ impl From<Error> for MatrixError {
             Error::TooLarge { .. } => because(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge),
             Error::QuotaExceeded { .. } => because(StatusCode::FORBIDDEN, ErrorCode::ResourceLimitExceeded),
             Error::CannotThumbnail(_) | Error::Body(_) => because(StatusCode::BAD_REQUEST, ErrorCode::Unknown),
+            Error::Remote(_) => because(StatusCode::BAD_GATEWAY, ErrorCode::Unknown),
+            Error::RemoteTooLarge { .. } => because(StatusCode::BAD_GATEWAY, ErrorCode::TooLarge),
             Error::Disk(_) | Error::Store(_) => Self::internal(&error),
         }
     }

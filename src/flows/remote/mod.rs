@@ -3,6 +3,8 @@
 
 mod alias;
 mod directory;
+mod media;
+mod multipart;
 mod profile;
 
 use std::time::Duration;

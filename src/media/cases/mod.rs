@@ -2,6 +2,7 @@
 
 mod images;
 mod pending;
+mod remote;
 mod store;
 mod thumbnails;
 

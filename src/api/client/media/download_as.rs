@@ -1,6 +1,7 @@
 use axum::{extract::State, response::Response};
+use flows::Flows;
 use http::HeaderMap;
-use media::{Access, Media};
+use media::Access;
 use ruma::api::client::authenticated_media::get_content_as_filename::v1::Request;
 
 use super::{send::send, target::media_id};
@@ -8,11 +9,11 @@ use crate::{Authed, MatrixError};
 
 /// `GET /_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}`
 pub async fn download_as(
-    State(media): State<Media>,
+    State(flows): State<Flows>,
     headers: HeaderMap,
     Authed { req, .. }: Authed<Request>,
 ) -> Result<Response, MatrixError> {
     let id = media_id(&req.media_id)?;
-    let download = media.download((&req.server_name, &id), Access::Authorized, req.timeout_ms).await?;
+    let download = flows.download((&req.server_name, &id), Access::Authorized, req.timeout_ms).await?;
     send(&download, Some(&req.filename), &headers).await
 }

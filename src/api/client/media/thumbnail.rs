@@ -1,6 +1,7 @@
 use axum::{extract::State, response::Response};
+use flows::Flows;
 use http::HeaderMap;
-use media::{Access, Media};
+use media::Access;
 use ruma::api::client::authenticated_media::get_content_thumbnail::v1::Request;
 
 use super::{
@@ -11,12 +12,12 @@ use crate::{Authed, MatrixError};
 
 /// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}`
 pub async fn thumbnail(
-    State(media): State<Media>,
+    State(flows): State<Flows>,
     headers: HeaderMap,
     Authed { req, .. }: Authed<Request>,
 ) -> Result<Response, MatrixError> {
     let id = media_id(&req.media_id)?;
     let wanted = thumbnail_request((req.width, req.height), req.method.as_ref(), req.animated)?;
-    let made = media.thumbnail((&req.server_name, &id), wanted, Access::Authorized, req.timeout_ms).await?;
+    let made = flows.thumbnail((&req.server_name, &id), wanted, Access::Authorized, req.timeout_ms).await?;
     send(&made, made.filename.as_deref(), &headers).await
 }
