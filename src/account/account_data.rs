@@ -54,8 +54,21 @@ impl AccountData {
         room: Option<&RoomId>,
         kind: &str,
     ) -> kv::Result<Option<String>> {
+        Ok(Self::stamped_in(rows, user, room, kind).await?.map(|(_, content)| content))
+    }
+
+    /// The content of `kind`, as JSON, with the position of its last change.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn stamped_in(
+        rows: &impl Read,
+        user: &UserId,
+        room: Option<&RoomId>,
+        kind: &str,
+    ) -> kv::Result<Option<(Stamp, String)>> {
         let row = rows.get(&ACCOUNT_DATA, (user, text(room), kind)).await?;
-        Ok(row.map(|row| row.value).filter(|content| content != REMOVED))
+        Ok(row.map(|row| (row.at, row.value)).filter(|(_, content)| content != REMOVED))
     }
 
     /// Sets `kind` to `content`, a JSON object.

@@ -9,6 +9,9 @@ use rocksdb::{DB, ErrorKind, ReadOptions, ReadTier};
 /// Removed rows that an inline scan passes over at most before it counts as a miss: some 100 µs.
 pub const SKIPPED: u64 = 1_000;
 
+/// Rows that [`Held::walk`] passes between two that it wants before it seeks: as long as one seek takes.
+const STEPS: usize = 8;
+
 /// How far a read may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
@@ -73,6 +76,34 @@ impl Held {
     pub fn multi_get(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Bytes>>, rocksdb::Error> {
         let rows = self.borrow_dependent().snapshot.multi_get(keys);
         rows.into_iter().map(|row| Ok(row?.map(Bytes::from))).collect()
+    }
+
+    /// Rows by ascending `keys` that lie close together, which one iterator passes on its way.
+    pub fn walk(&self, keys: &[&[u8]]) -> Result<Found<Vec<Option<Bytes>>>, rocksdb::Error> {
+        let mut options = ReadOptions::default();
+        options.set_read_tier(ReadTier::BlockCache);
+        options.set_max_skippable_internal_keys(SKIPPED);
+        let mut iterator = self.borrow_dependent().snapshot.raw_iterator_opt(options);
+        let mut rows = Vec::with_capacity(keys.len());
+        for key in keys {
+            let mut steps = 0;
+            while rows.is_empty() || iterator.key().is_some_and(|at| at < *key) {
+                // The first key is sought, and those after a gap.
+                if rows.is_empty() || steps == STEPS {
+                    iterator.seek(key);
+                    break;
+                }
+                iterator.next();
+                steps += 1;
+            }
+            match iterator.status() {
+                Err(error) if error.kind() == ErrorKind::Incomplete => return Ok(Found::Miss),
+                other => other?,
+            }
+            let row = iterator.item().filter(|(at, _)| at == key);
+            rows.push(row.map(|(_, value)| Bytes::copy_from_slice(value)));
+        }
+        Ok(Found::Yes(rows))
     }
 
     /// Adds rows of `range` to `rows` until there are `limit`; [`Found::Miss`] when the cache ends before that.

@@ -1,6 +1,9 @@
 //! Unread counts, computed when somebody asks. Client-server API, "Receiving notifications".
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::Arc,
+};
 
 use account::AccountData;
 use ephemeral::{Receipts, Thread};
@@ -15,7 +18,7 @@ use crate::{
     ledger::{self, ROOM, Scope},
     rules,
     tables::{At, JOINED, THREAD_LIST},
-    tally::Tally,
+    tally::Sums,
 };
 
 /// Unread counts. Cheap to clone.
@@ -31,7 +34,7 @@ pub struct Reader {
     /// The user.
     pub user: OwnedUserId,
     /// Their push rules.
-    pub rules: Ruleset,
+    pub rules: Arc<Ruleset>,
     /// Whom they ignore.
     pub ignored: HashSet<OwnedUserId>,
 }
@@ -77,28 +80,48 @@ impl Seen {
 }
 
 impl Reader {
-    /// Reads a user's rules and whom they ignore.
+    /// Reads a user's rules and whom they ignore. [`crate::Rules::reader`] does that without parsing again.
     ///
     /// # Errors
     /// When storage fails.
     pub async fn of(read: &impl Read, user: &UserId) -> Result<Self> {
-        let rules = rules::of(read, user).await?;
-        let list = AccountData::get_in(read, user, None, "m.ignored_user_list").await?;
-        let list = list.and_then(|json| serde_json::from_str::<IgnoredUsers>(&json).ok());
-        let mut ignored: HashSet<_> = list.map(|list| list.ignored_users.into_keys().collect()).unwrap_or_default();
-        ignored.remove(user);
-        Ok(Self { user: user.to_owned(), rules, ignored })
+        let rules = Arc::new(rules::of(read, user).await?);
+        Ok(Self { user: user.to_owned(), rules, ignored: ignored(read, user).await? })
     }
 }
 
-/// A stretch of a room's main timeline, of all its threads, or of one.
+/// Whom a user ignores.
+pub(crate) async fn ignored(read: &impl Read, user: &UserId) -> kv::Result<HashSet<OwnedUserId>> {
+    let list = AccountData::get_in(read, user, None, "m.ignored_user_list").await?;
+    let list = list.and_then(|json| serde_json::from_str::<IgnoredUsers>(&json).ok());
+    let mut ignored: HashSet<_> = list.map(|list| list.ignored_users.into_keys().collect()).unwrap_or_default();
+    ignored.remove(user);
+    Ok(ignored)
+}
+
+/// A stretch of a room, or of one of its threads.
 #[derive(Clone, Copy)]
 struct Stretch {
     room: RoomNum,
     root: EventNum,
-    in_threads: bool,
     from: Place,
     to: Place,
+}
+
+/// What is unread of a stretch.
+#[derive(Clone, Copy, Default)]
+struct Both {
+    /// In the main timeline.
+    main: Unread,
+    /// In threads.
+    threads: Unread,
+}
+
+impl Both {
+    fn add(&mut self, judge: &Judge, sums: &Sums, sender: Option<&UserId>) {
+        self.main = self.main + judge.count(&sums.main, sender);
+        self.threads = self.threads + judge.count(&sums.threads, sender);
+    }
 }
 
 impl Counts {
@@ -118,14 +141,16 @@ impl Counts {
         let Some(floor) = seen.floor else { return Ok(counts) };
         let judge = Judge::new(&reader.rules, &self.rooms.info(read, room).await?.id);
         let main = seen.main.map_or(floor, |main| main.max(floor));
-        let stretch = Stretch { room, root: ROOM, in_threads: false, from: main, to: Place::MAX };
-        counts.main = count(read, reader, &judge, stretch).await?;
-        let all = Stretch { in_threads: true, from: floor, ..stretch };
-        let mut in_threads = count(read, reader, &judge, all).await?;
+        let all = Stretch { room, root: ROOM, from: floor, to: Place::MAX };
+        let Both { main: in_main, threads: mut in_threads } = count(read, reader, &judge, all).await?;
+        counts.main = match main > floor {
+            true => count(read, reader, &judge, Stretch { from: main, ..all }).await?.main,
+            false => in_main,
+        };
         if in_threads != Unread::default() {
             for (root, place) in seen.threads.iter().filter(|(_, place)| **place > floor) {
                 let read_part = Stretch { root: *root, to: *place, ..all };
-                in_threads = in_threads - count(read, reader, &judge, read_part).await?;
+                in_threads = in_threads - count(read, reader, &judge, read_part).await?.threads;
             }
         }
         counts.total = counts.main + in_threads;
@@ -170,7 +195,7 @@ impl Counts {
         let mut list = read.scan_back(&THREAD_LIST, THREAD_LIST.after(&(all.room,), &key));
         while let Some(((_, _, root), ())) = list.next().await? {
             let from = seen.threads.get(&root).map_or(all.from, |place| all.from.max(*place));
-            let unread = count(read, reader, judge, Stretch { root, from, ..all }).await?;
+            let unread = count(read, reader, judge, Stretch { root, from, ..all }).await?.threads;
             if unread != Unread::default() {
                 let row = self.rooms.row(read, all.room, root).await?;
                 if let Ok(id) = OwnedEventId::try_from(row.event.event_id()) {
@@ -183,33 +208,35 @@ impl Counts {
 }
 
 /// The unread events of a stretch.
-async fn count(read: &impl Read, reader: &Reader, judge: &Judge, stretch: Stretch) -> Result<Unread> {
+async fn count(read: &impl Read, reader: &Reader, judge: &Judge, stretch: Stretch) -> Result<Both> {
     let user = &*reader.user;
-    let mut others = tally(read, stretch, Scope::All).await?;
-    if others.is_empty() {
-        return Ok(Unread::default());
+    let mut unread = Both::default();
+    let mut others = sums(read, stretch, Scope::All).await?;
+    if others == Sums::default() {
+        return Ok(unread);
     }
-    let mut mine = tally(read, stretch, Scope::To(user)).await?;
-    others.subtract(&tally(read, stretch, Scope::From(user)).await?);
+    let mut mine = sums(read, stretch, Scope::To(user)).await?;
+    others.subtract(&sums(read, stretch, Scope::From(user)).await?);
     for sender in &reader.ignored {
-        others.subtract(&tally(read, stretch, Scope::From(sender)).await?);
-        mine.subtract(&tally(read, stretch, Scope::FromTo(sender, user)).await?);
+        others.subtract(&sums(read, stretch, Scope::From(sender)).await?);
+        mine.subtract(&sums(read, stretch, Scope::FromTo(sender, user)).await?);
     }
-    let mut unread = Unread::default();
     for sender in judge.senders().filter(|sender| **sender != user && !reader.ignored.contains(*sender)) {
-        let mut theirs = tally(read, stretch, Scope::From(sender)).await?;
-        let to_me = tally(read, stretch, Scope::FromTo(sender, user)).await?;
+        let mut theirs = sums(read, stretch, Scope::From(sender)).await?;
+        let to_me = sums(read, stretch, Scope::FromTo(sender, user)).await?;
         others.subtract(&theirs);
         mine.subtract(&to_me);
         theirs.subtract(&to_me.impersonal());
-        unread = unread + judge.count(&theirs, Some(sender)) + judge.count(&to_me, Some(sender));
+        unread.add(judge, &theirs, Some(sender));
+        unread.add(judge, &to_me, Some(sender));
     }
     others.subtract(&mine.impersonal());
-    Ok(unread + judge.count(&others, None) + judge.count(&mine, None))
+    unread.add(judge, &others, None);
+    unread.add(judge, &mine, None);
+    Ok(unread)
 }
 
-async fn tally(read: &impl Read, stretch: Stretch, scope: Scope<'_>) -> Result<Tally> {
-    let Stretch { room, root, in_threads, from, to } = stretch;
-    let sums = ledger::between(read, room, scope, root, from, to).await?;
-    Ok(if in_threads { sums.threads } else { sums.main })
+async fn sums(read: &impl Read, stretch: Stretch, scope: Scope<'_>) -> Result<Sums> {
+    let Stretch { room, root, from, to } = stretch;
+    Ok(ledger::between(read, room, scope, root, from, to).await?)
 }

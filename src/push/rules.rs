@@ -1,23 +1,28 @@
 //! The push rules of users: account data `m.push_rules`, kept once it differs from the defaults.
 //! Client-server API, "Push Rules: API".
 
+use std::sync::Arc;
+
 use account::AccountData;
 use base::glob::MAX_PATTERN;
-use kv::{Db, Read, Tx};
+use kv::{Db, Read, Stamp, Tx, View};
+use moka::sync::Cache;
 use room::{Membership, RoomNum, Rooms};
 use ruma::{
-    RoomId, UserId,
+    OwnedUserId, RoomId, UserId,
     push::{Action, AnyPushRule, NewPushRule, RuleKind, Ruleset},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{PushError, Result, custom, defaults, tables::WATCHES};
+use crate::{PushError, Reader, Result, counts, custom, defaults, tables::WATCHES};
 
 /// The type of the account data.
 const KIND: &str = "m.push_rules";
 /// Most rules of a user's own.
 const MAX_RULES: usize = 5000;
+/// How many users' rules are kept parsed.
+const PARSED: u64 = 10_000;
 /// Longest id of a rule, in bytes.
 const MAX_ID: usize = 1024;
 
@@ -26,6 +31,8 @@ const MAX_ID: usize = 1024;
 pub struct Rules {
     db: Db,
     rooms: Rooms,
+    /// Parsed rules with the position of the row that they were parsed from; none is that of the defaults.
+    parsed: Cache<OwnedUserId, (Option<Stamp>, Arc<Ruleset>)>,
 }
 
 #[derive(Deserialize)]
@@ -36,7 +43,25 @@ struct Stored {
 impl Rules {
     /// The rules in `db`, of members of `rooms`.
     pub fn new(db: Db, rooms: Rooms) -> Self {
-        Self { db, rooms }
+        Self { db, rooms, parsed: Cache::new(PARSED) }
+    }
+
+    /// A user's rules, parsed anew only when they changed, and whom they ignore.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn reader(&self, view: &View, user: &UserId) -> Result<Reader> {
+        let stored = AccountData::stamped_in(view, user, None, KIND).await?;
+        let at = stored.as_ref().map(|(at, _)| *at);
+        let rules = match self.parsed.get(user) {
+            Some((known, rules)) if known == at => rules,
+            _ => {
+                let rules = Arc::new(parse(stored.as_ref().map(|(_, json)| json.as_str()), user));
+                self.parsed.insert(user.to_owned(), (at, rules.clone()));
+                rules
+            }
+        };
+        Ok(Reader { user: user.to_owned(), rules, ignored: counts::ignored(view, user).await? })
     }
 
     /// The rules of a user, defaults included.
@@ -162,12 +187,16 @@ impl Rules {
 
 /// The rules of a user, defaults included. A transaction decides on them.
 pub(crate) async fn of(read: &impl Read, user: &UserId) -> kv::Result<Ruleset> {
-    let defaults = defaults::ruleset(user);
     let stored = AccountData::get_in(read, user, None, KIND).await?;
-    let Some(stored) = stored.and_then(|json| serde_json::from_str::<Stored>(&json).ok()) else { return Ok(defaults) };
+    Ok(parse(stored.as_deref(), user))
+}
+
+fn parse(stored: Option<&str>, user: &UserId) -> Ruleset {
+    let defaults = defaults::ruleset(user);
+    let Some(stored) = stored.and_then(|json| serde_json::from_str::<Stored>(json).ok()) else { return defaults };
     let mut rules = stored.global;
     rules.update_with_server_default(defaults);
-    Ok(rules)
+    rules
 }
 
 /// Notes which rules of a member have to be tried on each event of a room.

@@ -78,6 +78,12 @@ impl Sums {
         self.threads.subtract(&other.threads);
     }
 
+    /// The same events as they are to users who have nothing to do with them.
+    #[must_use]
+    pub fn impersonal(&self) -> Self {
+        Self { main: self.main.impersonal(), threads: self.threads.impersonal() }
+    }
+
     /// The tally that an event belongs to.
     pub fn part(&mut self, in_thread: bool) -> &mut Tally {
         if in_thread { &mut self.threads } else { &mut self.main }

@@ -12,6 +12,9 @@ use crate::{
     visibility::membership_in,
 };
 
+/// Bytes of an event's client form besides its content, as most have them.
+const AROUND: usize = 448;
+
 impl Rooms {
     /// The client JSON of each row, in order. `bundle` adds aggregated relations.
     ///
@@ -49,14 +52,26 @@ impl Rooms {
         Ok(all)
     }
 
-    /// The client JSON of each row with `unsigned` as far as the row alone says it: for lists of state.
-    pub fn present_plain(
+    /// Appends a JSON array of the rows with `unsigned` as far as each row alone says it: for lists of state.
+    pub fn write_plain(
         &self,
         viewer: &Viewer<'_>,
         rows: &[(EventNum, EventRow)],
         format: ClientFormat,
-    ) -> Vec<Vec<u8>> {
-        rows.iter().map(|(_, row)| Unsigned::of(viewer, row).around(row, format)).collect()
+        out: &mut Vec<u8>,
+    ) {
+        out.reserve(rows.iter().map(|(_, row)| row.event.content().len() + AROUND).sum::<usize>() + 2);
+        let mut unsigned = Unsigned(Vec::with_capacity(192));
+        out.push(b'[');
+        for (n, (_, row)) in rows.iter().enumerate() {
+            if n > 0 {
+                out.push(b',');
+            }
+            unsigned.begin(viewer, row);
+            unsigned.0.push(b'}');
+            row.event.write_client(out, format, &unsigned.0);
+        }
+        out.push(b']');
     }
 
     /// The events that these replaced and those that redacted them, in one read.
@@ -82,17 +97,23 @@ impl Unsigned {
     /// `age`, and the transaction id if the viewer's device sent the event.
     pub(crate) fn of(viewer: &Viewer<'_>, row: &EventRow) -> Self {
         let mut unsigned = Self(Vec::with_capacity(192));
-        unsigned.0.push(b'{');
+        unsigned.begin(viewer, row);
+        unsigned
+    }
+
+    /// The same, in place of what was written before.
+    fn begin(&mut self, viewer: &Viewer<'_>, row: &EventRow) {
+        self.0.clear();
+        self.0.push(b'{');
         let age = i128::from(viewer.now) - i128::from(row.event.origin_server_ts());
         // Writing to memory does not fail.
-        let _ = write!(unsigned.0, "\"age\":{age}");
+        let _ = write!(self.0, "\"age\":{age}");
         if let Some(transaction) = &row.meta.transaction
             && Some(&*transaction.device) == viewer.device
             && row.event.sender() == viewer.user
         {
-            unsigned.text("transaction_id", transaction.id.as_str());
+            self.text("transaction_id", transaction.id.as_str());
         }
-        unsigned
     }
 
     /// A key, after which the value is appended.

@@ -48,7 +48,7 @@ impl<'a> Context<'a> {
     pub async fn new(sync: &'a Sync, view: &'a View, request: &'a Request, span: Span<'a>) -> Result<Self> {
         let changed = sync.user_changed(&request.user, span);
         let data = account_data::read(sync, view, request, span, changed).await?;
-        let reader = Reader::of(view, &request.user).await?;
+        let reader = sync.push_rules.reader(view, &request.user).await?;
         Ok(Self {
             sync,
             view,

@@ -17,6 +17,14 @@ impl Written {
         self
     }
 
+    /// Adds what `write` appends under `key`.
+    #[must_use]
+    pub fn with(mut self, key: &str, write: impl FnOnce(&mut Vec<u8>)) -> Self {
+        self.key(key);
+        write(&mut self.0);
+        self
+    }
+
     /// Adds a JSON value under `key`.
     #[must_use]
     pub fn event(mut self, key: &str, json: &[u8]) -> Self {
@@ -79,9 +87,10 @@ mod tests {
                 .events("chunk", &events)
                 .value("end", None::<&str>)
                 .value("start", Some("t1"))
+                .with("state", |out| out.extend_from_slice(b"[]"))
                 .event("event", b"{}"),
         );
-        assert_eq!(reply.0, r#"{"chunk":[{},{"a":1}],"start":"t1","event":{}}"#);
+        assert_eq!(reply.0, r#"{"chunk":[{},{"a":1}],"start":"t1","state":[],"event":{}}"#);
         assert_eq!(RawReply::from(Written::default()).0, "{}");
         assert_eq!(array(&[[]]), b"[]");
     }

@@ -17,6 +17,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("a dropped transaction leaves nothing", |engine| dropped(engine).boxed()),
     ("a view and a transaction stay at their moment", |engine| moments(engine).boxed()),
     ("many rows come in the order asked for", |engine| many(engine).boxed()),
+    ("many rows come also where some between them are missing", |engine| many_with_gaps(engine).boxed()),
     ("an empty value and long values come back", |engine| sizes(engine).boxed()),
     ("relaxed commits are read back like others", |engine| relaxed(engine).boxed()),
     ("an empty transaction commits", |engine| empty(engine).boxed()),
@@ -124,6 +125,21 @@ async fn many(engine: Arc<dyn Engine>) {
     assert_eq!(rows[20].as_deref(), Some("a99"));
     assert_eq!(rows[119].as_deref(), Some("a0"));
     assert!(db.view().get_many(&ROWS, Vec::<(&str, u64)>::new()).await.unwrap().is_empty());
+}
+
+async fn many_with_gaps(engine: Arc<dyn Engine>) {
+    let db = Db::new(engine);
+    fill(&db, "a", (0..40).chain(200..240).chain([999])).await;
+    write(&db, |tx| tx.delete(&ROWS, ("a", 20))).await;
+    fill(&db, "b", 0..3).await;
+    let mut asked: Vec<_> = (10..50).chain(190..250).chain([5, 5, 220, 999, 1000]).map(|n| ("a", n)).collect();
+    asked.extend([("b", 1), ("c", 1)]);
+    for read in [db.view().get_many(&ROWS, asked.clone()).await, db.begin().get_many(&ROWS, asked.clone()).await] {
+        for ((name, n), row) in asked.iter().zip(read.unwrap()) {
+            let there = matches!((*name, *n), ("a", 0..40 | 200..240 | 999) | ("b", 0..3)) && *n != 20;
+            assert_eq!(row, there.then(|| format!("{name}{n}")), "{name} {n}");
+        }
+    }
 }
 
 async fn sizes(engine: Arc<dyn Engine>) {

@@ -115,6 +115,10 @@ async fn moved(
 ) -> Result<()> {
     let rooms = &sync.rooms;
     let Some(before) = first_state(rooms, view, room, span).await? else { return Ok(()) };
+    let now = rooms.tip(view, room).await?.state;
+    if now == before {
+        return Ok(());
+    }
     let own = rooms.state_num(view, room, before, MEMBER, user.as_str()).await?;
     let was_in = is_join(sync, view, room, own).await?;
     let is_in = rooms.membership(view, user, room).await? == Membership::Join;
@@ -129,7 +133,6 @@ async fn moved(
         return Ok(());
     }
     let Some(members) = of_type(view, room, MEMBER).await? else { return Ok(()) };
-    let now = rooms.tip(view, room).await?.state;
     for difference in rooms.trees(room).differences(view, before, now).await? {
         if !members.contains(&difference.key) {
             continue;

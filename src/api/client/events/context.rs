@@ -27,12 +27,11 @@ pub async fn context(
     let event = rooms.present(&view, room, &viewer, &[context.event], format, true).await?;
     let before = rooms.present(&view, room, &viewer, &context.before, format, true).await?;
     let after = rooms.present(&view, room, &viewer, &context.after, format, true).await?;
-    let state = rooms.present_plain(&viewer, &context.state, format);
     let written = Written::default()
         .event("event", event.first().map(Vec::as_slice).unwrap_or_default())
         .events("events_before", &before)
         .events("events_after", &after)
-        .events("state", &state)
+        .with("state", |out| rooms.write_plain(&viewer, &context.state, format, out))
         .value("start", Some(context.start.to_string()))
         .value("end", Some(context.end.to_string()));
     Ok(written.into())

@@ -21,8 +21,8 @@ pub async fn members(
     let (wanted, unwanted) = (membership(req.membership.as_ref())?, membership(req.not_membership.as_ref())?);
     let rows = rooms.member_rows(&view, &access, at, wanted, unwanted).await?;
     let reader = Reader::new(&data, &rooms, &user, &device).await?;
-    let chunk = rooms.present_plain(&reader.viewer(), &rows, ClientFormat::Full);
-    Ok(Written::default().events("chunk", &chunk).into())
+    let chunk = |out: &mut Vec<u8>| rooms.write_plain(&reader.viewer(), &rows, ClientFormat::Full, out);
+    Ok(Written::default().with("chunk", chunk).into())
 }
 
 fn membership(state: Option<&MembershipState>) -> Result<Option<Membership>, MatrixError> {

@@ -54,7 +54,7 @@ pub async fn messages(
         .events("chunk", &chunk);
     if filter.lazy_members {
         let members = rooms.senders_of(&view, access.room, &page.rows).await?;
-        written = written.events("state", &rooms.present_plain(&viewer, &members, ClientFormat::Full));
+        written = written.with("state", |out| rooms.write_plain(&viewer, &members, ClientFormat::Full, out));
     }
     Ok(written.into())
 }

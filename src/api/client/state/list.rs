@@ -4,10 +4,7 @@ use event::ClientFormat;
 use room::Rooms;
 use ruma::api::client::state::get_state_events::v3::Request;
 
-use crate::{
-    Authed, MatrixError, RawReply,
-    client::{reader::Reader, written::array},
-};
+use crate::{Authed, MatrixError, RawReply, client::reader::Reader};
 
 /// `GET /_matrix/client/v3/rooms/{roomId}/state`
 pub async fn list(
@@ -19,5 +16,7 @@ pub async fn list(
     let access = rooms.access(&view, &user, &req.room_id).await?;
     let rows = rooms.state_rows(&view, access.room, access.state, None).await?;
     let reader = Reader::new(&data, &rooms, &user, &device).await?;
-    Ok(array(&rooms.present_plain(&reader.viewer(), &rows, ClientFormat::Full)).into())
+    let mut answer = Vec::new();
+    rooms.write_plain(&reader.viewer(), &rows, ClientFormat::Full, &mut answer);
+    Ok(answer.into())
 }
