@@ -2,7 +2,7 @@
 
 use crate::{
     redact::push_entry,
-    scan::Fields,
+    scan::{Fields, field},
     stored::{HAS_REDACTS, HAS_STATE_KEY, REDACTS_IN_CONTENT, StoredEvent},
 };
 
@@ -13,11 +13,16 @@ pub enum ClientFormat {
     Full,
     /// Without `room_id`, as `/sync` gives it, where the room is known.
     Sync,
+    /// As it came over federation, with its id and `unsigned` added.
+    Federation,
 }
 
 impl StoredEvent {
     /// Appends the event in client format to `out`. `unsigned` is a JSON object, or empty for none.
     pub fn write_client(&self, out: &mut Vec<u8>, format: ClientFormat, unsigned: &[u8]) {
+        if format == ClientFormat::Federation {
+            return self.write_federation(out, unsigned);
+        }
         let bytes = &*self.bytes;
         out.reserve(self.content.len() + unsigned.len() + 384);
         out.extend_from_slice(b"{\"content\":");
@@ -55,6 +60,22 @@ impl StoredEvent {
         out.extend_from_slice(b"{\"content\":");
         out.extend_from_slice(self.content.of(&self.bytes));
         self.write_sender_key_type(out);
+        out.push(b'}');
+    }
+
+    fn write_federation(&self, out: &mut Vec<u8>, unsigned: &[u8]) {
+        let json = self.json();
+        out.extend_from_slice(json.strip_suffix(b"}").unwrap_or(&json));
+        // Only the first two room versions have it in the event.
+        if field(&json, "event_id").is_none() {
+            out.extend_from_slice(b",\"event_id\":\"");
+            out.extend_from_slice(self.event_id.of(&self.bytes));
+            out.push(b'"');
+        }
+        if !unsigned.is_empty() {
+            out.extend_from_slice(b",\"unsigned\":");
+            out.extend_from_slice(unsigned);
+        }
         out.push(b'}');
     }
 

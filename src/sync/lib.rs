@@ -10,6 +10,7 @@
 //! - A token of another database epoch gets everything anew, never silence.
 
 mod error;
+mod fields;
 mod index;
 mod json;
 mod online;

@@ -311,8 +311,12 @@ impl<'a> Context<'a> {
     }
 
     async fn present(&self, room: RoomNum, rows: &[(EventNum, EventRow)], bundle: bool) -> Result<Vec<Vec<u8>>> {
-        let format = event::ClientFormat::Sync;
-        Ok(self.rooms_handle().present(self.view, room, &self.viewer(), rows, format, bundle).await?)
+        let format = self.wants().format;
+        let mut events = self.rooms_handle().present(self.view, room, &self.viewer(), rows, format, bundle).await?;
+        if let Some(fields) = &self.wants().fields {
+            events.iter_mut().for_each(|event| *event = fields.pick(event));
+        }
+        Ok(events)
     }
 
     fn viewer(&self) -> Viewer<'_> {

@@ -84,12 +84,16 @@ impl Rig {
     }
 
     async fn ask(&self, name: &str, since: Option<&str>, timeout: Duration) -> Value {
+        self.ask_with(name, since, timeout, Wants::default()).await
+    }
+
+    async fn ask_with(&self, name: &str, since: Option<&str>, timeout: Duration, wants: Wants) -> Value {
         let request = Request {
             user: user(name),
             device: None,
             since: since.map(str::to_owned),
             timeout,
-            wants: Wants::default(),
+            wants,
             full_state: false,
             use_state_after: false,
             presence: PresenceState::Offline,
@@ -109,6 +113,31 @@ fn token(response: &Value) -> String {
 fn timeline(response: &Value, room: &OwnedRoomId) -> Vec<String> {
     let events = response["rooms"]["join"][room.as_str()]["timeline"]["events"].as_array().cloned().unwrap_or_default();
     events.iter().map(|event| event["event_id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_filter_says_how_events_are_written_and_which_parts_of_them() {
+    let rig = Rig::new();
+    let room = rig.room("alice").await;
+    let id = rig.say(&room, "alice", "hi").await;
+    let last = async |filter: Value| {
+        let wants = Wants::new(&serde_json::from_value(filter).unwrap());
+        let response = rig.ask_with("alice", None, Duration::ZERO, wants).await;
+        let joined = &response["rooms"]["join"][room.as_str()];
+        let events = [&joined["timeline"]["events"], &joined["state"]["events"]];
+        assert!(response["account_data"]["events"][0].get("content").is_some(), "not what room events look like");
+        events.map(|events| events.as_array().unwrap().iter().last().cloned().unwrap_or_default())
+    };
+    let [raw, _] = last(json!({ "event_format": "federation" })).await;
+    for key in ["auth_events", "prev_events", "depth", "hashes", "signatures", "room_id", "unsigned"] {
+        assert!(raw.get(key).is_some(), "{key} is missing in {raw}");
+    }
+    assert_eq!((&raw["event_id"], &raw["content"]["body"]), (&json!(id), &json!("hi")));
+    let only = json!({ "event_fields": ["content.body", "type"], "room": { "timeline": { "limit": 1 } } });
+    let [message, state] = last(only).await;
+    assert_eq!(message, json!({ "type": "m.room.message", "content": { "body": "hi" } }));
+    assert_eq!(state.as_object().unwrap().keys().collect::<Vec<_>>(), ["content", "type"]);
+    assert_eq!(last(json!({ "event_fields": [] })).await[0], json!({}));
 }
 
 #[tokio::test]

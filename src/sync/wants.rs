@@ -1,8 +1,11 @@
+use event::ClientFormat;
 use room::filter::EventFilter;
 use ruma::{
     OwnedRoomId, RoomId,
-    api::client::filter::{Filter, FilterDefinition, RoomEventFilter},
+    api::client::filter::{EventFormat, Filter, FilterDefinition, RoomEventFilter},
 };
+
+use crate::fields::EventFields;
 
 /// Timeline events of a room when the filter does not say.
 const DEFAULT_LIMIT: usize = 10;
@@ -10,7 +13,7 @@ const DEFAULT_LIMIT: usize = 10;
 const MAX_LIMIT: usize = 1000;
 
 /// What a client wants to be sent: its filter, made ready once.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Wants {
     /// Timeline events.
     pub timeline: EventFilter,
@@ -28,8 +31,18 @@ pub struct Wants {
     pub left_rooms: bool,
     /// Unread counts of each thread by itself.
     pub thread_counts: bool,
+    /// How room events are written.
+    pub format: ClientFormat,
+    /// Which parts of room events; `None` for all.
+    pub(crate) fields: Option<EventFields>,
     rooms: Option<Vec<OwnedRoomId>>,
     not_rooms: Vec<OwnedRoomId>,
+}
+
+impl Default for Wants {
+    fn default() -> Self {
+        Self::new(&FilterDefinition::default())
+    }
 }
 
 impl Wants {
@@ -45,6 +58,11 @@ impl Wants {
             presence: by_type(&filter.presence),
             left_rooms: room.include_leave,
             thread_counts: room.timeline.unread_thread_notifications,
+            format: match filter.event_format {
+                EventFormat::Federation => ClientFormat::Federation,
+                _ => ClientFormat::Sync,
+            },
+            fields: filter.event_fields.as_ref().map(|paths| EventFields::new(paths.iter().map(String::as_str))),
             rooms: room.rooms.clone(),
             not_rooms: room.not_rooms.clone(),
         }

@@ -1,5 +1,8 @@
 use account::AccountData;
-use axum::extract::{RawQuery, State};
+use axum::{
+    extract::{FromRequest, RawQuery, Request as HttpRequest, State},
+    http::{Uri, uri::PathAndQuery},
+};
 use event::ClientFormat;
 use federation::Inbound;
 use room::{EventFilter, HistoryQuery, RelatedBy, Rooms};
@@ -7,12 +10,13 @@ use ruma::api::client::message::get_message_events::v3::Request;
 use serde::Deserialize;
 
 use crate::{
-    Authed, MatrixError, RawReply,
+    AppState, Authed, MatrixError, RawReply,
     client::{
         point::{direction, page_size, point},
         reader::Reader,
         written::Written,
     },
+    routes::Decodes,
 };
 
 /// Times that other servers are asked for history to fill one page.
@@ -24,7 +28,7 @@ pub async fn messages(
     State(data): State<AccountData>,
     State(inbound): State<Inbound>,
     RawQuery(query): RawQuery,
-    Authed { user, device, req, .. }: Authed<Request>,
+    Backwards(Authed { user, device, req, .. }): Backwards,
 ) -> Result<RawReply, MatrixError> {
     let mut view = rooms.db().view();
     let access = rooms.access(&view, &user, &req.room_id).await?;
@@ -59,6 +63,37 @@ pub async fn messages(
     Ok(written.into())
 }
 
+/// The request, backwards if it does not say how. `dir` is required, but clients have left it out for long, and what
+/// else is wrong with a request is then the better answer.
+pub struct Backwards(Authed<Request>);
+
+impl Decodes for Backwards {
+    type Request = Request;
+}
+
+impl FromRequest<AppState> for Backwards {
+    type Rejection = MatrixError;
+
+    async fn from_request(mut request: HttpRequest, state: &AppState) -> Result<Self, MatrixError> {
+        if let Some(uri) = backwards(request.uri()) {
+            *request.uri_mut() = uri;
+        }
+        Authed::from_request(request, state).await.map(Self)
+    }
+}
+
+/// The same with `dir=b`; `None` if it has a direction.
+fn backwards(uri: &Uri) -> Option<Uri> {
+    let query = uri.query().unwrap_or_default();
+    if query.split('&').any(|pair| pair.starts_with("dir=")) {
+        return None;
+    }
+    let mut parts = uri.clone().into_parts();
+    let and = if query.is_empty() { "" } else { "&" };
+    parts.path_and_query = Some(PathAndQuery::try_from(format!("{}?{query}{and}dir=b", uri.path())).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
 #[derive(Deserialize)]
 struct Query {
     filter: String,
@@ -66,7 +101,7 @@ struct Query {
 
 /// The part of the filter that ruma's type does not have.
 fn related_by(query: Option<&str>) -> RelatedBy {
-    let uri = query.and_then(|query| format!("/?{query}").parse::<http::Uri>().ok()).unwrap_or_default();
+    let uri = query.and_then(|query| format!("/?{query}").parse::<Uri>().ok()).unwrap_or_default();
     let query = axum::extract::Query::<Query>::try_from_uri(&uri).map(|query| query.0.filter);
     query.ok().and_then(|filter| serde_json::from_str(&filter).ok()).unwrap_or_default()
 }
