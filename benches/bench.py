@@ -4,7 +4,8 @@
     benches/bench.py BINARY [--only send10,idle] [--keep]
 
 Every group of figures starts a server on a fresh directory, with durability "fsync", and talks to it over loopback as
-clients do. CPU time is that of the server process; medians over batches. Needs Python 3.11 and Linux, nothing else.
+clients do. CPU time is that of the server process; medians over batches. Needs Python 3.11 and Linux; `federated` and
+`bigjoin` need openssl and pycryptodome too (`./dev bench` has it).
 The exit status is the number of figures that miss their target.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).parent))
 
+import federation  # noqa: E402
 import growth  # noqa: E402
 import size  # noqa: E402
 from client import Refused  # noqa: E402
@@ -29,6 +31,8 @@ GROUPS = {
     "fsyncs": growth.fsyncs,
     "memory": size.idle_memory,
     "filled": size.filled,
+    "federated": federation.federated,
+    "bigjoin": federation.big_join,
 }
 
 

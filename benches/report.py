@@ -12,6 +12,9 @@ class Report:
     def at_most(self, name, value, target, unit, note=""):
         self._add(name, f"{value:.3g} {unit}", f"<= {target:.3g} {unit}", value <= target, note)
 
+    def at_least(self, name, value, target, unit, note=""):
+        self._add(name, f"{value:.4g} {unit}", f">= {target:.4g} {unit}", value >= target, note)
+
     def exactly(self, name, values, target, note=""):
         """Counts, which must all be `target`."""
         seen = ", ".join(f"{count:g} ({values.count(count)}x)" for count in sorted(set(values)))

@@ -39,18 +39,41 @@ class Server:
     def _config(self):
         durability = self.settings.get("durability", "fsync")
         return f"""
-server_name = "bench.example"
+server_name = "{self.settings.get("name", "bench.example")}"
 data_dir = "{self.directory / 'data'}"
 durability = "{durability}"
 # Accounts are made by the thousand; what a password costs is not measured.
 passwords = {{ memory_kib = 8, iterations = 1 }}
 registration = {{ mode = "open" }}
 rate_limits = {{ enabled = false }}
-federation = {{ enabled = false }}
+{self._federation()}
+"""
+
+    def _federation(self):
+        port = self.settings.get("federation_port")
+        if port is None:
+            return f"""federation = {{ enabled = false }}
 [[listeners]]
 bind = "127.0.0.1:{self.port}"
-serves = ["client", "metrics"]
-"""
+serves = ["client", "metrics"]"""
+        certificate, key = self.directory / "tls.crt", self.directory / "tls.key"
+        if not certificate.exists():
+            command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=hearth"]
+            command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
+            subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        return f"""
+[federation]
+allow_private_addresses = true
+accept_invalid_certificates = true
+trusted_key_servers = []
+[[listeners]]
+bind = "127.0.0.1:{self.port}"
+serves = ["client", "federation", "metrics"]
+[[listeners]]
+bind = "127.0.0.1:{port}"
+tls_certificate = "{certificate}"
+tls_private_key = "{key}"
+serves = ["federation"]"""
 
     def _answers(self):
         try:
