@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::{
     EventRow, Membership, Result, Rooms,
+    ingest::DUMMY,
     num::{EventNum, Place, RoomNum},
     state::{Root, StateKey},
     tables::{EVENTS, HELD},
@@ -178,6 +179,7 @@ impl Rooms {
         let mut seen = Vec::with_capacity(rows.len());
         for (num, row) in rows {
             let ignored = row.event.state_key().is_none() && viewer.ignores(row.event.sender());
+            let ignored = ignored || row.event.kind() == DUMMY;
             if row.meta.is_shown() && !ignored && !held.contains(&num) && sight.sees(self, read, room, &row).await? {
                 seen.push((num, row));
             }

@@ -168,6 +168,9 @@ impl Inbound {
             }
             left = left.get(done..).unwrap_or_default();
         }
+        if let Err(error) = self.rooms.tie_ends(from.room).await {
+            tracing::warn!(room = %from.room, %error, "the ends of a room could not be tied");
+        }
         Ok(())
     }
 

@@ -165,3 +165,28 @@ async fn who_comes_back_gets_the_state_of_then() {
     assert!(matches!(pair.give(&pair.a, &Arc::clone(&next)).await, Ingested::Accepted(_)));
     assert_eq!((pair.ends(&pair.a).await, pair.ends(&pair.b).await), (1, 1));
 }
+
+#[tokio::test]
+async fn many_ends_are_tied_by_an_event_that_nobody_sees() {
+    let pair = Pair::new(RoomVersionId::V11).await;
+    for turn in 0..12 {
+        let fork = pair.forge("bob:b.test", "m.room.message", &json!({ "body": turn }), &[]).await;
+        pair.say(&pair.a, "alice:a.test", "meanwhile").await;
+        assert!(matches!(pair.give(&pair.a, &fork).await, Ingested::Accepted(_)));
+    }
+    // Each of Alice's messages follows what was there: only a fork and her last word are open.
+    assert_eq!(pair.ends(&pair.a).await, 2);
+    let apart: Vec<_> = {
+        let mut all = Vec::new();
+        for turn in 0..12 {
+            all.push(pair.forge("bob:b.test", "m.room.message", &json!({ "body": turn }), &[]).await);
+        }
+        all
+    };
+    for fork in &apart {
+        pair.give(&pair.a, fork).await;
+    }
+    assert_eq!(pair.ends(&pair.a).await, 12);
+    pair.a.tie_ends(&pair.id).await.unwrap();
+    assert_eq!(pair.ends(&pair.a).await, 1);
+}

@@ -18,11 +18,13 @@ mod invited;
 mod outlier;
 mod receive;
 mod resolve;
+mod tidy;
 
 pub use backfill::StatesBefore;
 pub use gaps::Gap;
 pub use install::{Joined, RemoteState};
 pub use invited::Invitation;
+pub(crate) use tidy::DUMMY;
 
 use std::sync::Arc;
 

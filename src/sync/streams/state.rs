@@ -42,8 +42,13 @@ pub async fn select(
     let target = if wanted.after { wanted.end } else { start };
     let shown: HashSet<_> = timeline.rows.iter().map(|(num, _)| *num).collect();
     let mut nums = match wanted.known {
-        None if wanted.lazy => without_members(rooms, read, room, target).await?,
-        None => rooms.state_nums(read, room, target, None).await?,
+        None => {
+            let nums = match wanted.lazy {
+                true => without_members(rooms, read, room, target).await?,
+                false => rooms.state_nums(read, room, target, None).await?,
+            };
+            resolved(rooms, read, room, nums, target, wanted, &shown).await?
+        }
         Some(known) => changes(rooms, read, room, known, target, wanted.end, &shown).await?,
     };
     if wanted.lazy {
@@ -61,6 +66,29 @@ pub async fn select(
     }
     if !wanted.after {
         nums.retain(|num| !shown.contains(num));
+    }
+    Ok(nums)
+}
+
+/// `nums`, the state at `target`, with what is different at the end although no event of the timeline says so: where
+/// servers spoke at once, the state before an event is not all that led to the current one.
+async fn resolved(
+    rooms: &Rooms,
+    read: &impl Read,
+    room: RoomNum,
+    mut nums: Vec<EventNum>,
+    target: Root,
+    wanted: Wanted<'_>,
+    shown: &HashSet<EventNum>,
+) -> Result<Vec<EventNum>> {
+    let members = keys::of_type(read, room, MEMBER).await?.unwrap_or(0..0);
+    for difference in rooms.trees(room).differences(read, target, wanted.end).await? {
+        let new = difference.new.map(EventNum);
+        if new.is_some_and(|num| shown.contains(&num)) || wanted.lazy && members.contains(&difference.key) {
+            continue;
+        }
+        nums.retain(|num| Some(num.0) != difference.old);
+        nums.extend(new);
     }
     Ok(nums)
 }
