@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use base::Clock;
 use clap::{Args, Parser, Subcommand};
 
-use crate::{Command, Config, Error, Server, commands, control, lock::Lock, logs, server, signing};
+use crate::{Command, Config, Error, Server, commands, control, logs, server, signing};
 
 /// A Matrix homeserver.
 #[derive(Debug, Parser)]
@@ -66,7 +65,7 @@ impl Cli {
                 Ok(Some(format!("{} is fine", from.config.display())))
             }
             What::Compact(from) => crate::compact(&load(&from.config)?).await.map(Some),
-            What::RotateSigningKey(from) => rotate_signing_key(&load(&from.config)?).map(Some),
+            What::RotateSigningKey(from) => signing::rotate_signing_key(&load(&from.config)?).map(Some),
             What::Restored(from) => commands::restored(load(&from.config)?).await.map(Some),
             What::CreateUser(create) => create_user(create).await.map(Some),
         }
@@ -90,12 +89,6 @@ async fn serve(path: &Path, metrics: Option<server::Metrics>) -> Result<(), Erro
     stop.await;
     server.stop().await;
     Ok(())
-}
-
-fn rotate_signing_key(config: &Config) -> Result<String, Error> {
-    let _lock = Lock::claim(&config.data_dir)?;
-    let [was, is] = signing::rotate(&config.data_dir, config.server_name.clone(), Clock::system().now())?;
-    Ok(format!("{was} was replaced by {is}: keep a copy of {}", config.data_dir.join("signing.key").display()))
 }
 
 async fn create_user(create: CreateUser) -> Result<String, Error> {

@@ -30,3 +30,4 @@ pub use compact::compact;
 pub use config::Config;
 pub use error::Error;
 pub use server::Server;
+pub use signing::rotate_signing_key;

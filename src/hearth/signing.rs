@@ -12,12 +12,12 @@ use std::{
     sync::Arc,
 };
 
-use base::Millis;
+use base::{Clock, Millis};
 use event::Signer;
 use federation::{OldKey, OwnKeys};
 use ruma::{OwnedServerName, OwnedServerSigningKeyId, serde::Base64};
 
-use crate::Error;
+use crate::{Config, Error, lock::Lock};
 
 const FILE: &str = "signing.key";
 
@@ -35,16 +35,22 @@ pub(crate) fn keys(data_dir: &Path, server: OwnedServerName) -> Result<OwnKeys, 
     }
 }
 
+/// Gives the stopped server of `config` a new key and says so; the one before stays published as an old one.
+///
+/// # Errors
+/// When the server runs, or its key file cannot be read or written.
+pub fn rotate_signing_key(config: &Config) -> Result<String, Error> {
+    let _lock = Lock::claim(&config.data_dir)?;
+    let [was, is] = rotate(&config.data_dir, config.server_name.clone(), Clock::system().now())?;
+    Ok(format!("{was} was replaced by {is}: keep a copy of {}", config.data_dir.join(FILE).display()))
+}
+
 /// Puts a new key in the place of the one in use, which others keep believing for what was signed until `now`. The
 /// caller holds the lock of the data directory. Returns the names of the old and the new one.
 ///
 /// # Errors
 /// When there is no key yet, or the file cannot be read or written.
-pub(crate) fn rotate(
-    data_dir: &Path,
-    server: OwnedServerName,
-    now: Millis,
-) -> Result<[OwnedServerSigningKeyId; 2], Error> {
+fn rotate(data_dir: &Path, server: OwnedServerName, now: Millis) -> Result<[OwnedServerSigningKeyId; 2], Error> {
     let path = data_dir.join(FILE);
     let text = std::fs::read_to_string(&path).map_err(|cause| Error::file(&path, cause))?;
     let before = parse(&text, server.clone()).map_err(|reason| refused(&path, &reason))?;

@@ -1,1 +1,7 @@
-//! Tests.
+//! The rules of keys, with a fake network.
+
+mod documents;
+mod fetching;
+mod merging;
+mod rig;
+mod vouching;

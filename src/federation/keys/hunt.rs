@@ -158,7 +158,8 @@ impl Hunt {
     fn itself(&self, server: OwnedServerName) -> BoxFuture<'static, Came> {
         let inner = self.keys.0.clone();
         async move {
-            let answered = inner.ask_itself(&server).await;
+            let permit = inner.asked.acquire().await;
+            let answered = permit.is_ok() && inner.ask_itself(&server).await;
             Came::Itself(server, answered)
         }
         .boxed()
@@ -182,7 +183,6 @@ impl Hunt {
 impl Inner {
     /// Asks a server for its own keys and keeps them; whether that worked.
     async fn ask_itself(&self, server: &OwnedServerName) -> bool {
-        let Ok(_permit) = self.asked.acquire().await else { return false };
         match self.documents_from(server, Question::Own).await.pop() {
             Some(document) if document.server == *server => self.keep(&document, true).await.is_ok(),
             _ => false,
@@ -206,6 +206,7 @@ impl Inner {
     async fn keys_of_notary(&self, notary: &OwnedServerName) -> Option<BTreeMap<OwnedServerSigningKeyId, PublicKey>> {
         for asked in [false, true] {
             if asked && !self.pauses.has(notary) {
+                // Without waiting for those that hang, because of whom it is asked.
                 if self.ask_itself(notary).await { self.pauses.answered(notary) } else { self.pauses.failed(notary) }
             }
             let (rows, now) = (self.rows(notary).await.ok()?, self.clock.now());
