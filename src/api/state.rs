@@ -6,7 +6,7 @@ use account::{AccountData, Accounts, Filters, Profiles, Uia};
 use axum::extract::FromRef;
 use e2ee::{Backups, Dehydrated, Keys, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
-use federation::{Client, Inbound, Queue, ServerKeys};
+use federation::{Client, Inbound, Queue, RemoteDevices, ServerKeys};
 use flows::Flows;
 use media::Media;
 use push::{Counts, Pushers, Rules};
@@ -97,6 +97,8 @@ parts! {
     federation_client: Client,
     /// What is sent to other servers.
     outgoing: Queue,
+    /// Devices and keys across servers.
+    remote_devices: RemoteDevices,
     /// Keys of all servers.
     server_keys: ServerKeys,
     /// Takes in what other servers send.

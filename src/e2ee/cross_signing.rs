@@ -35,7 +35,8 @@ impl CrossSigning {
         [Self::Master, Self::SelfSigning, Self::UserSigning].into_iter().find(|kind| kind.code() == code)
     }
 
-    fn usage(self) -> &'static str {
+    /// As it stands in the key.
+    pub fn usage(self) -> &'static str {
         match self {
             Self::Master => "master",
             Self::SelfSigning => "self_signing",

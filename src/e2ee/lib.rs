@@ -28,6 +28,7 @@ mod mailbox;
 mod one_time;
 mod projection;
 mod query;
+pub mod remote;
 mod restored;
 mod session;
 mod signatures;
@@ -45,6 +46,7 @@ pub use mailbox::{Mail, Mailbox, Targets};
 pub use one_time::KeyCounts;
 pub use projection::KeysProjection;
 pub use query::KeysOf;
+pub use remote::RemoteKeys;
 pub use session::BackedUp;
 pub use signatures::Failure;
 

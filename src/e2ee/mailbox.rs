@@ -74,18 +74,34 @@ impl Mailbox {
         transaction: &str,
         targets: &Targets,
     ) -> Result<()> {
+        self.send_with(sender, kind, transaction, targets, |_| {}).await.map(drop)
+    }
+
+    /// The same; `also` puts what is for other servers into the transaction. Whether it was not sent before.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn send_with(
+        &self,
+        sender: (&UserId, &DeviceId),
+        kind: &str,
+        transaction: &str,
+        targets: &Targets,
+        also: impl Fn(&mut Tx),
+    ) -> Result<bool> {
         let (user, device) = sender;
         let now = self.clock.now();
         kv::retry(|| async {
             let mut tx = self.db.begin();
             if tx.has(&SENT, (user, device, kind, transaction)).await? {
-                return Ok(());
+                return Ok(false);
             }
             tx.put(&SENT, (user, device, kind, transaction), &now);
             tx.put(&SENT_LOG, (now, user, device, kind, transaction), &());
             self.deliver_all(&mut tx, user, kind, targets).await?;
+            also(&mut tx);
             tx.commit().await?;
-            Ok(())
+            Ok(true)
         })
         .await
     }

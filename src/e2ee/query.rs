@@ -60,13 +60,21 @@ impl Keys {
         let added = |target: &str| signatures.get(target).map_or(&[][..], Vec::as_slice);
         let mut rows = view.scan(&DEVICE_KEYS, DEVICE_KEYS.under(&(user,))).by(16).collect().await?;
         rows.retain(|((_, device), _)| devices.is_empty() || devices.contains(device));
-        let keys: Vec<_> = rows.iter().map(|((_, device), _)| (user, device)).collect();
-        let named = view.get_many(&DEVICES, keys).await?;
         let mut found = KeysOf::default();
-        for (((_, device), text), row) in rows.into_iter().zip(named) {
-            let name = row.and_then(|row| row.display_name);
-            let keys = complete(text, added(device.as_str()), Some(name.as_deref()))?;
-            found.devices.insert(device, keys);
+        if asker.is_none() || !self.is_local(user) {
+            // Other servers are not told what users call their devices, and those of theirs come with what they tell.
+            for ((_, device), text) in rows {
+                let keys = complete(text, added(device.as_str()), None)?;
+                found.devices.insert(device, keys);
+            }
+        } else {
+            let keys: Vec<_> = rows.iter().map(|((_, device), _)| (user, device)).collect();
+            let named = view.get_many(&DEVICES, keys).await?;
+            for (((_, device), text), row) in rows.into_iter().zip(named) {
+                let name = row.and_then(|row| row.display_name);
+                let keys = complete(text, added(device.as_str()), Some(name.as_deref()))?;
+                found.devices.insert(device, keys);
+            }
         }
         for ((_, code), text) in view.scan(&CROSS_SIGNING, CROSS_SIGNING.under(&(user,))).by(4).collect().await? {
             let public = cross_signing::public(&json::object(&text)).unwrap_or_default();

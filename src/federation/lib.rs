@@ -9,6 +9,7 @@
 
 pub mod client;
 mod config;
+pub mod devices;
 pub mod inbound;
 pub mod keys;
 mod policy;
@@ -19,6 +20,7 @@ pub mod x_matrix;
 
 pub use client::{Answer, Backoff, Call, CallError, Client};
 pub use config::Config;
+pub use devices::{Claims, DeviceError, KeyAnswers, RemoteDevices};
 pub use inbound::{Checks, Edus, Inbound, InboundError};
 pub use keys::{KeyError, OldKey, OwnKeys, ServerKeys};
 pub use policy::Policy;

@@ -36,6 +36,7 @@ pub(crate) fn start(wired: &Wired, config: &Config, metrics: Option<&Metrics>) -
     tasks.spawn(every(SECOND, "presence expiry", async move || presence.expire().await));
     if config.federation.enabled {
         tasks.spawn(state.outgoing.clone().run(state.federation_client.on_heard()));
+        tasks.spawn(state.remote_devices.clone().run());
         tasks.spawn(outgoing_sources(state, config).run());
     }
     tasks

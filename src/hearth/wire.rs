@@ -10,7 +10,7 @@ use api::{AppState, Parts, RateLimits, Stopping};
 use base::Clock;
 use e2ee::{Backups, Dehydrated, Keys, KeysProjection, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
-use federation::{Checks, Client, Edus, Inbound, Policy, Queue, ServerKeys};
+use federation::{Checks, Client, Edus, Inbound, Policy, Queue, RemoteDevices, ServerKeys};
 use flows::Flows;
 use kv::{Db, Engine, TableInfo};
 use kv_rocksdb::RocksDb;
@@ -52,6 +52,7 @@ pub(crate) fn tables() -> Vec<TableInfo> {
         ephemeral::tables::ALL,
         federation::tables::ALL,
         federation::queue::tables::ALL,
+        federation::devices::tables::ALL,
         media::tables::ALL,
         push::tables::ALL,
         room::tables::ALL,
@@ -152,13 +153,27 @@ impl Wired {
         let typing = Typing::new(db.clone(), clock.clone());
         let receipts = Receipts::new(db.clone(), rooms.clone(), clock.clone());
         let presence = Presence::new(db.clone(), clock.clone(), config.presence.enabled);
-        let edus = Edus { typing: typing.clone(), receipts: receipts.clone(), presence: presence.clone() };
+        let mailbox = Mailbox::new(db.clone(), clock.clone(), server.clone());
+        let outgoing = Queue::new(db.clone(), clock.clone(), server, Arc::new(client.clone()));
+        let remote_devices = RemoteDevices::new(
+            rooms.clone(),
+            keys.clone(),
+            mailbox.clone(),
+            clock.clone(),
+            client.clone(),
+            outgoing.clone(),
+        );
+        let edus = Edus {
+            typing: typing.clone(),
+            receipts: receipts.clone(),
+            presence: presence.clone(),
+            devices: remote_devices.clone(),
+        };
         let checks = Checks::new(server_keys.clone(), clock.clone());
         let inbound = Inbound::new(db.clone(), clock.clone(), rooms.clone(), client.clone(), checks, edus);
         let profiles = Profiles::new(db.clone());
         let push_rules = Rules::new(db.clone(), rooms.clone());
         let counts = Counts::new(rooms.clone(), receipts.clone());
-        let mailbox = Mailbox::new(db.clone(), clock.clone(), server.clone());
         let sources = Sources {
             rooms: rooms.clone(),
             account_data: account_data.clone(),
@@ -188,7 +203,8 @@ impl Wired {
             receipts,
             presence,
             sync: Sync::new(sources, &epoch),
-            outgoing: Queue::new(db.clone(), clock.clone(), server, Arc::new(client.clone())),
+            outgoing,
+            remote_devices,
             inbound,
             federation_client: client,
             server_keys,

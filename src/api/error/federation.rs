@@ -1,4 +1,4 @@
-use federation::{CallError, InboundError, KeyError, queue::QueueError};
+use federation::{CallError, DeviceError, InboundError, KeyError, queue::QueueError};
 use http::StatusCode;
 use ruma::api::error::ErrorCode;
 
@@ -36,6 +36,17 @@ impl From<CallError> for MatrixError {
     }
 }
 
+impl From<DeviceError> for MatrixError {
+    fn from(error: DeviceError) -> Self {
+        match error {
+            DeviceError::UnknownUser => Self::not_found(error.to_string()),
+            DeviceError::Keys(error) => error.into(),
+            DeviceError::Room(error) => error.into(),
+            DeviceError::Store(_) => Self::internal(&error),
+        }
+    }
+}
+
 impl From<InboundError> for MatrixError {
     fn from(error: InboundError) -> Self {
         match error {
@@ -45,6 +56,7 @@ impl From<InboundError> for MatrixError {
                 Self::new(StatusCode::BAD_GATEWAY, ErrorCode::Unknown, "too much of what came before is missing")
             }
             InboundError::Room(error) => error.into(),
+            InboundError::Devices(error) => error.into(),
             InboundError::Store(_) => Self::internal(&error),
         }
     }

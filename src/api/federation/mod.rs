@@ -11,6 +11,7 @@ mod queries;
 mod spaces;
 mod state;
 mod transactions;
+mod user_keys;
 
 use crate::Routes;
 
@@ -25,5 +26,6 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = queries::routes(routes);
     let routes = directory::routes(routes);
     let routes = spaces::routes(routes);
+    let routes = user_keys::routes(routes);
     media::routes(routes)
 }

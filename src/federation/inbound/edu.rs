@@ -74,7 +74,7 @@ impl Inbound {
                 Ok(presences) => self.presences(origin, presences).await,
                 Err(_) => Ok(()),
             },
-            _ => Ok(()),
+            other => Ok(self.edus.devices.handle_edu(origin, other, content).await?),
         }
     }
 

@@ -17,6 +17,9 @@ pub enum InboundError {
     /// The room, or storage.
     #[error(transparent)]
     Room(#[from] RoomError),
+    /// Devices.
+    #[error(transparent)]
+    Devices(#[from] crate::DeviceError),
     /// Storage.
     #[error(transparent)]
     Store(#[from] kv::Error),
@@ -26,7 +29,7 @@ impl InboundError {
     /// Whether this server is at fault, so that the other one should try again.
     #[must_use]
     pub fn is_internal(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::Room(RoomError::Store(_)))
+        matches!(self, Self::Store(_) | Self::Room(RoomError::Store(_)) | Self::Devices(_))
     }
 }
 

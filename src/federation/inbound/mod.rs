@@ -34,7 +34,7 @@ pub use received::ReceivedRow;
 pub use transaction::{MAX_TRANSACTION_BYTES, PduResult};
 pub use verify::{Checks, Refused};
 
-use crate::{Client, inbound::turns::Turns};
+use crate::{Client, RemoteDevices, inbound::turns::Turns};
 
 /// Takes in what other servers send. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -57,6 +57,8 @@ pub struct Edus {
     pub receipts: Receipts,
     /// Who is there.
     pub presence: Presence,
+    /// Their devices, and messages to ours.
+    pub devices: RemoteDevices,
 }
 
 impl Inbound {

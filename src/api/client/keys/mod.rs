@@ -3,6 +3,7 @@
 mod changes;
 mod claim;
 mod query;
+mod remote;
 mod sign;
 mod upload;
 mod upload_signing;

@@ -1,18 +1,20 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use e2ee::Keys;
+use federation::{KeyAnswers, RemoteDevices, devices::Wanted};
 use ruma::{OwnedDeviceId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
-use super::claim::unreachable;
+use super::remote::{Patience, failures};
 use crate::{Caller, JsonBody, MatrixError, RawReply};
 
 /// What a client sends.
 #[derive(Deserialize)]
 pub struct Body {
-    device_keys: BTreeMap<OwnedUserId, Vec<OwnedDeviceId>>,
+    device_keys: Wanted,
+    #[serde(flatten)]
+    patience: Patience,
 }
 
 /// Keys by user.
@@ -30,21 +32,18 @@ struct Answer {
 
 /// `POST /_matrix/client/v3/keys/query`
 pub async fn query(
-    State(keys): State<Keys>,
+    State(devices): State<RemoteDevices>,
     Caller { user: asker, .. }: Caller,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<RawReply, MatrixError> {
-    let mut answer = Answer::default();
-    for (user, wanted) in body.device_keys {
-        if !keys.is_local(&user) {
-            answer.failures.insert(user.server_name().to_string(), unreachable());
-            continue;
-        }
-        let found = keys.query(Some(&asker), &user, &wanted).await?;
-        answer.master_keys.extend(found.master.map(|key| (user.clone(), key)));
-        answer.self_signing_keys.extend(found.self_signing.map(|key| (user.clone(), key)));
-        answer.user_signing_keys.extend(found.user_signing.map(|key| (user.clone(), key)));
-        answer.device_keys.insert(user, found.devices);
+    let KeyAnswers { found, failures: failed } =
+        devices.query(&asker, &body.device_keys, body.patience.limit()).await?;
+    let mut answer = Answer { failures: failures(failed), ..Answer::default() };
+    for (user, keys) in found {
+        answer.master_keys.extend(keys.master.map(|key| (user.clone(), key)));
+        answer.self_signing_keys.extend(keys.self_signing.map(|key| (user.clone(), key)));
+        answer.user_signing_keys.extend(keys.user_signing.map(|key| (user.clone(), key)));
+        answer.device_keys.insert(user, keys.devices);
     }
     Ok(serde_json::to_vec(&answer).map_err(|error| MatrixError::internal(&error))?.into())
 }

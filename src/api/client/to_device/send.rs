@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use e2ee::Mailbox;
+use federation::RemoteDevices;
 use ruma::OwnedUserId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -16,7 +16,7 @@ pub struct Body {
 
 /// `PUT /_matrix/client/v3/sendToDevice/{eventType}/{txnId}`
 pub async fn send(
-    State(mailbox): State<Mailbox>,
+    State(devices): State<RemoteDevices>,
     Caller { user, device, .. }: Caller,
     PathArgs((kind, transaction)): PathArgs<(String, String)>,
     JsonBody(body): JsonBody<Body>,
@@ -24,6 +24,6 @@ pub async fn send(
     let text = |(device, content)| (device, Value::Object(content).to_string());
     let texts = |(user, devices): (_, BTreeMap<_, _>)| (user, devices.into_iter().map(text).collect());
     let targets = body.messages.into_iter().map(texts).collect();
-    mailbox.send((&user, &device), &kind, &transaction, &targets).await?;
+    devices.send_to_devices((&user, &device), &kind, &transaction, &targets).await?;
     Ok(JsonReply(json!({})))
 }

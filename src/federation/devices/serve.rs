@@ -1,0 +1,62 @@
+//! What other servers are answered about our users.
+
+use std::collections::BTreeMap;
+
+use account::tables::USERS;
+use e2ee::KeysOf;
+use kv::Read;
+use ruma::{OwnedDeviceId, OwnedUserId, UserId};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{DeviceError, RemoteDevices, Result, announce::FIRST, query::Wanted, tables::STREAMS};
+
+/// The whole list of a user's devices. Server-server API, `GET /user/devices/{userId}`.
+#[derive(Debug, Serialize)]
+pub struct DeviceList {
+    user_id: OwnedUserId,
+    stream_id: u64,
+    devices: Vec<Device>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    master_key: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    self_signing_key: Option<Box<RawValue>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Device {
+    device_id: OwnedDeviceId,
+    keys: Box<RawValue>,
+}
+
+impl RemoteDevices {
+    /// The devices of a user of ours that have keys, for another server.
+    ///
+    /// # Errors
+    /// [`DeviceError::UnknownUser`]
+    pub async fn list(&self, user: &UserId) -> Result<DeviceList> {
+        let view = self.db.view();
+        if !view.get(&USERS, user).await?.is_some_and(|row| !row.deactivated) {
+            return Err(DeviceError::UnknownUser);
+        }
+        let stream_id = view.get(&STREAMS, user).await?.unwrap_or(FIRST);
+        let (devices, [master_key, self_signing_key]) = self.told_of(&view, user).await?;
+        let devices = devices.into_iter().filter_map(|(device_id, keys)| Some(Device { device_id, keys: keys? }));
+        Ok(DeviceList { user_id: user.to_owned(), stream_id, devices: devices.collect(), master_key, self_signing_key })
+    }
+
+    /// The keys of users of ours, for another server.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn told(&self, wanted: &Wanted) -> Result<BTreeMap<OwnedUserId, KeysOf>> {
+        let view = self.db.view();
+        let mut found = BTreeMap::new();
+        for (user, devices) in wanted {
+            if self.is_ours(user) {
+                found.insert(user.clone(), self.keys.query_in(&view, None, user, devices).await?);
+            }
+        }
+        Ok(found)
+    }
+}
