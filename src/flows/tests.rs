@@ -53,6 +53,7 @@ impl Rig {
         let media = media::Media::open(db.clone(), clock, server, dir.path(), media::Config::default()).unwrap();
         let flows = Flows {
             media,
+            spaces: crate::Spaces::default(),
             profiles: Profiles::new(db.clone()),
             account_data: AccountData::new(db.clone()),
             federation: client,
