@@ -17,6 +17,7 @@ mod edge;
 mod federation_auth;
 mod federation_client;
 mod federation_keys;
+mod federation_queue;
 mod history;
 mod media;
 mod operation;
