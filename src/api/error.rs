@@ -6,6 +6,7 @@ mod ephemeral;
 mod federation;
 mod flow;
 mod media;
+mod membership;
 mod push;
 mod room;
 mod sync;

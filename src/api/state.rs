@@ -6,7 +6,7 @@ use account::{AccountData, Accounts, Filters, Profiles, Uia};
 use axum::extract::FromRef;
 use e2ee::{Backups, Dehydrated, Keys, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
-use federation::{Client, Inbound, Queue, RemoteDevices, ServerKeys};
+use federation::{Client, Inbound, Memberships, Queue, RemoteDevices, ServerKeys};
 use flows::Flows;
 use media::Media;
 use push::{Counts, Pushers, Rules};
@@ -99,6 +99,8 @@ parts! {
     outgoing: Queue,
     /// Devices and keys across servers.
     remote_devices: RemoteDevices,
+    /// Memberships across servers.
+    memberships: Memberships,
     /// Keys of all servers.
     server_keys: ServerKeys,
     /// Takes in what other servers send.

@@ -16,6 +16,7 @@ pub mod canonical;
 #[cfg(test)]
 mod cases;
 mod client;
+mod cosign;
 mod draft;
 mod hash;
 mod pdu;

@@ -1,6 +1,6 @@
 //! Creating and replacing rooms.
 
-use room::{CreateRoom, Upgrade};
+use room::{CreateRoom, MemberAction, MemberChange, Upgrade};
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, UserId};
 
 use crate::{Flows, Result};
@@ -17,7 +17,17 @@ impl Flows {
             let profile = self.member_profile(&user).await?;
             new.invites.push((user, profile));
         }
-        Ok(self.rooms.create(&new).await?)
+        let room = self.rooms.create(&new).await?;
+        let others = new.invites.iter().filter(|(user, _)| user.server_name() != self.rooms.server());
+        for (user, _) in others {
+            let action = MemberAction::Invite { is_direct: new.is_direct };
+            let change = MemberChange::of(&*new.creator, &**user, action);
+            // The room is there: who cannot be reached now can be invited again.
+            if let Err(error) = self.memberships.invite(&room, &change).await {
+                tracing::info!(%room, %user, %error, "somebody of another server could not be invited");
+            }
+        }
+        Ok(room)
     }
 
     /// Replaces a room by one of another version.

@@ -1,5 +1,5 @@
 use account::{AccountError, ProfileError};
-use federation::CallError;
+use federation::{CallError, MembershipError};
 use push::PushError;
 use room::RoomError;
 
@@ -21,6 +21,9 @@ pub enum FlowError {
     /// With another server.
     #[error(transparent)]
     Remote(#[from] CallError),
+    /// With a membership across servers.
+    #[error(transparent)]
+    Membership(#[from] MembershipError),
     /// The invited user takes no invites.
     #[error("this user does not take invites")]
     InviteBlocked,

@@ -12,6 +12,7 @@ mod carry;
 mod create;
 mod error;
 mod members;
+mod membership;
 mod people;
 mod profile;
 mod remote;
@@ -23,7 +24,6 @@ use room::Rooms;
 
 pub use error::FlowError;
 pub use people::Found;
-pub use remote::Spaces;
 
 /// Result with a [`FlowError`].
 pub type Result<T, E = FlowError> = std::result::Result<T, E>;
@@ -41,10 +41,10 @@ pub struct Flows {
     pub rooms: Rooms,
     /// Media.
     pub media: media::Media,
-    /// What other servers said of rooms.
-    pub spaces: Spaces,
     /// Other servers.
     pub federation: federation::Client,
+    /// Memberships across servers.
+    pub memberships: federation::Memberships,
     /// Push rules.
     pub rules: push::Rules,
 }

@@ -48,12 +48,15 @@ impl Rig {
         let outbound = outbound::Outbound::new(&outbound::Config::default()).unwrap();
         let policy = federation::Policy::new(&federation::Config::default());
         let client = federation::Client::new(outbound, signer.clone(), policy, clock.clone());
+        let own = federation::OwnKeys::new(signer.clone(), Vec::new());
+        let keys = federation::ServerKeys::new(db.clone(), clock.clone(), own, &[], client.clone());
+        let checks = federation::inbound::Checks::new(keys, clock.clone());
         let rooms = Rooms::new(db.clone(), clock.clone(), signer, room::Config::default(), 1 << 20, Vec::new());
         let dir = tempfile::tempdir().unwrap();
         let media = media::Media::open(db.clone(), clock, server, dir.path(), media::Config::default()).unwrap();
         let flows = Flows {
             media,
-            spaces: crate::Spaces::default(),
+            memberships: federation::Memberships::new(rooms.clone(), client.clone(), checks),
             profiles: Profiles::new(db.clone()),
             account_data: AccountData::new(db.clone()),
             federation: client,
@@ -101,7 +104,7 @@ async fn a_new_name_and_picture_are_in_all_rooms_of_their_user() {
             assert_eq!(rig.member(room, "alice").await, expected);
         }
         assert_eq!(rig.member(&rooms[1], "bob").await, json!({ "membership": "invite" }));
-        rig.flows.join(&user("bob"), &rooms[1], None, Map::new()).await.unwrap();
+        rig.flows.join(&user("bob"), &rooms[1], &[], None, Map::new()).await.unwrap();
         assert_eq!(rig.member(&rooms[1], "bob").await["displayname"], "Bob");
         rig.flows.set_profile(&user("alice"), "displayname", None).await.unwrap();
         assert!(rig.member(&rooms[0], "alice").await.get("displayname").is_none());
@@ -113,7 +116,7 @@ async fn a_deactivated_user_has_left_everything() {
     for rig in rigs().await {
         let joined = rig.room(&[]).await.unwrap();
         let invited = rig.room(&["bob"]).await.unwrap();
-        rig.flows.join(&user("bob"), &joined, None, Map::new()).await.unwrap();
+        rig.flows.join(&user("bob"), &joined, &[], None, Map::new()).await.unwrap();
         rig.flows.deactivate(&user("bob"), false).await.unwrap();
         for room in [&joined, &invited] {
             assert_eq!(rig.member(room, "bob").await, json!({ "membership": "leave" }));
@@ -145,7 +148,7 @@ async fn what_a_user_set_for_a_room_goes_on_in_its_replacement() {
     for rig in rigs().await {
         let (alice, bob) = (user("alice"), user("bob"));
         let old = rig.room(&[]).await.unwrap();
-        rig.flows.join(&bob, &old, None, Map::new()).await.unwrap();
+        rig.flows.join(&bob, &old, &[], None, Map::new()).await.unwrap();
         let data = &rig.flows.account_data;
         for name in [&alice, &bob] {
             data.set_tag(name, &old, "m.favourite", &Map::new()).await.unwrap();
@@ -160,7 +163,7 @@ async fn what_a_user_set_for_a_room_goes_on_in_its_replacement() {
         let new = rig.flows.upgrade(&alice, &old, RoomVersionId::V11, Vec::new()).await.unwrap();
         assert!(data.tags(&alice, &new).await.unwrap().contains_key("m.favourite"));
         assert!(data.tags(&bob, &new).await.unwrap().is_empty());
-        rig.flows.join(&bob, &new, None, Map::new()).await.unwrap();
+        rig.flows.join(&bob, &new, &[], None, Map::new()).await.unwrap();
         assert!(data.tags(&bob, &new).await.unwrap().contains_key("m.favourite"));
         let direct: Value = serde_json::from_str(&data.get(&bob, None, "m.direct").await.unwrap().unwrap()).unwrap();
         assert_eq!(direct, json!({ "@alice:hearth.test": [old, new] }));
@@ -174,7 +177,7 @@ async fn what_a_user_set_for_a_room_goes_on_in_its_replacement() {
 async fn a_room_that_only_claims_to_replace_another_changes_nothing() {
     let rig = Rig::on(Memory::new()).await;
     let old = rig.room(&[]).await.unwrap();
-    rig.flows.join(&user("bob"), &old, None, Map::new()).await.unwrap();
+    rig.flows.join(&user("bob"), &old, &[], None, Map::new()).await.unwrap();
     rig.flows.account_data.set_tag(&user("bob"), &old, "m.favourite", &Map::new()).await.unwrap();
     let content: Map<_, _> = Map::from_iter([("predecessor".into(), json!({ "room_id": old }))]);
     let new = CreateRoom {
@@ -193,7 +196,7 @@ async fn a_room_that_only_claims_to_replace_another_changes_nothing() {
         is_direct: false,
     };
     let new = rig.flows.create(new, Vec::new()).await.unwrap();
-    rig.flows.join(&user("bob"), &new, None, Map::new()).await.unwrap();
+    rig.flows.join(&user("bob"), &new, &[], None, Map::new()).await.unwrap();
     assert!(rig.flows.account_data.tags(&user("bob"), &new).await.unwrap().is_empty());
     let view = rig.flows.rooms.db().view();
     let num = rig.flows.rooms.num(&view, &new).await.unwrap();
@@ -213,7 +216,7 @@ async fn people_are_found_in_common_and_in_public_rooms_only() {
         let new = |preset| CreateRoom { preset, ..create() };
         let hidden = rig.flows.create(new(Preset::PrivateChat), vec![user("bob")]).await.unwrap();
         assert!(find("bob", "alice").await.is_empty(), "an invite is no common room");
-        rig.flows.join(&user("bob"), &hidden, None, Map::new()).await.unwrap();
+        rig.flows.join(&user("bob"), &hidden, &[], None, Map::new()).await.unwrap();
         assert_eq!(find("bob", "alice").await, ["alice"]);
         assert!(find("carol", "alice").await.is_empty());
         rig.flows.create(new(Preset::PublicChat), Vec::new()).await.unwrap();
@@ -231,7 +234,7 @@ async fn a_join_carries_what_its_user_adds_and_no_more() {
         let room = rig.room(&[]).await.unwrap();
         let extra = json!({ "foo": "bar", "displayname": "Fake", "membership": "ban", "reason": 7 });
         let Value::Object(extra) = extra else { unreachable!() };
-        rig.flows.join(&user("bob"), &room, None, extra).await.unwrap();
+        rig.flows.join(&user("bob"), &room, &[], None, extra).await.unwrap();
         assert_eq!(rig.member(&room, "bob").await, json!({ "membership": "join", "foo": "bar" }));
     }
 }

@@ -10,7 +10,7 @@ use api::{AppState, Parts, RateLimits, Stopping};
 use base::Clock;
 use e2ee::{Backups, Dehydrated, Keys, KeysProjection, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
-use federation::{Checks, Client, Edus, Inbound, Policy, Queue, RemoteDevices, ServerKeys};
+use federation::{Checks, Client, Edus, Inbound, Memberships, Policy, Queue, RemoteDevices, ServerKeys};
 use flows::Flows;
 use kv::{Db, Engine, TableInfo};
 use kv_rocksdb::RocksDb;
@@ -170,6 +170,7 @@ impl Wired {
             devices: remote_devices.clone(),
         };
         let checks = Checks::new(server_keys.clone(), clock.clone());
+        let memberships = Memberships::new(rooms.clone(), client.clone(), checks.clone());
         let inbound = Inbound::new(db.clone(), clock.clone(), rooms.clone(), client.clone(), checks, edus);
         let profiles = Profiles::new(db.clone());
         let push_rules = Rules::new(db.clone(), rooms.clone());
@@ -186,12 +187,12 @@ impl Wired {
             mailbox: mailbox.clone(),
         };
         let flows = Flows {
+            memberships: memberships.clone(),
             accounts: accounts.clone(),
             profiles: profiles.clone(),
             account_data: account_data.clone(),
             rooms: rooms.clone(),
             media: media.clone(),
-            spaces: flows::Spaces::default(),
             federation: client.clone(),
             rules: push_rules.clone(),
         };
@@ -208,6 +209,7 @@ impl Wired {
             remote_devices,
             inbound,
             federation_client: client,
+            memberships,
             server_keys,
             push_rules,
             pushers: Pushers::new(db.clone()),

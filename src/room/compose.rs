@@ -134,7 +134,7 @@ impl Rooms {
         Ok(pdu)
     }
 
-    async fn build(
+    pub(crate) async fn build(
         &self,
         tx: &Tx,
         room: RoomNum,

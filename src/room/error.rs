@@ -27,6 +27,9 @@ pub enum RoomError {
     /// The room version is not one of ours.
     #[error("room version {0} is not supported: see the m.room_versions capability")]
     UnsupportedVersion(String),
+    /// The room is of a version that the server which asks does not know.
+    #[error("the room has version {0}")]
+    IncompatibleVersion(ruma::RoomVersionId),
     /// The initial state of a room contradicts itself or the rules.
     #[error("{0}")]
     InvalidState(String),

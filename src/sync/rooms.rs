@@ -275,8 +275,8 @@ impl<'a> Context<'a> {
 
     /// A room that the user left: what happened up to then.
     async fn left(&self, candidate: &Candidate) -> Result<Option<RoomPart>> {
-        let Some(place) = candidate.row.value.place else { return Ok(None) };
         let rooms = self.rooms_handle();
+        let Some(place) = candidate.row.value.place else { return Ok(Some(self.left_outside(candidate).await?)) };
         let limit = self.wants().limit();
         let mut timeline = match self.span.since {
             None => {
@@ -294,6 +294,14 @@ impl<'a> Context<'a> {
         let known = self.span.since.and(timeline.known);
         self.fill(candidate.room, &tip, timeline, known, &mut part).await?;
         Ok(Some(part))
+    }
+
+    /// The end of an invite or knock in a room that this server is not in: nothing but that.
+    async fn left_outside(&self, candidate: &Candidate) -> Result<RoomPart> {
+        let num = candidate.row.value.event;
+        let own = (num, self.rooms_handle().row(self.view, candidate.room, num).await?);
+        let timeline = self.present(candidate.room, &[own], false).await?;
+        Ok(RoomPart { listed: true, state_after: self.request.use_state_after, timeline, ..RoomPart::default() })
     }
 
     /// Whether an invite comes from somebody whom the user ignores.

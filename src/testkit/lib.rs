@@ -1,6 +1,6 @@
 //! Starts whole servers in this process and talks to them as clients do, so that a test is five lines long.
 //!
-//! **Owns** [`TestServer`], [`Client`], [`Remote`], the small HTTP client below them ([`Http`]), and servers under TLS
+//! **Owns** [`TestServer`], [`Federation`], [`Client`], [`Remote`], the small HTTP client below them ([`Http`]), and servers under TLS
 //! that answer what a test says ([`FakeServer`]).
 //! **Must not know** what any endpoint answers beyond what its helpers read.
 //! **Tables**, **tasks**: none. For tests only: it panics where a test is to fail.
@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod client;
+mod federation;
 mod http;
 mod remote;
 mod server;
@@ -15,6 +16,7 @@ mod tls;
 
 pub use self::http::{Answer, Http};
 pub use client::Client;
+pub use federation::Federation;
 pub use remote::Remote;
 pub use server::{Builder, TestServer};
 pub use tls::{Asked, Authority, FakeServer};

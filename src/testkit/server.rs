@@ -37,6 +37,13 @@ impl Builder {
         self
     }
 
+    /// Changes the configuration, which may name files in the server's directory.
+    #[must_use]
+    pub(crate) fn config_in(mut self, change: impl FnOnce(&mut Config, &std::path::Path)) -> Self {
+        change(&mut self.config, self.dir.path());
+        self
+    }
+
     /// Keeps everything but media in memory.
     #[must_use]
     pub fn in_memory(mut self) -> Self {

@@ -13,6 +13,7 @@ impl From<FlowError> for MatrixError {
             FlowError::Profile(error) => error.into(),
             FlowError::Push(error) => error.into(),
             FlowError::Remote(error) => error.into(),
+            FlowError::Membership(error) => error.into(),
             FlowError::InviteBlocked => because(StatusCode::FORBIDDEN, ErrorCode::InviteBlocked),
             FlowError::UnknownUser => because(StatusCode::NOT_FOUND, ErrorCode::NotFound),
             FlowError::Unfederated => because(StatusCode::FORBIDDEN, ErrorCode::Forbidden),

@@ -16,6 +16,10 @@ impl From<RoomError> for MatrixError {
             RoomError::BadContent(_) => because(StatusCode::BAD_REQUEST, ErrorCode::BadJson),
             RoomError::InvalidParam(_) => because(StatusCode::BAD_REQUEST, ErrorCode::InvalidParam),
             RoomError::UnsupportedVersion(_) => because(StatusCode::BAD_REQUEST, ErrorCode::UnsupportedRoomVersion),
+            RoomError::IncompatibleVersion(ref version) => {
+                let version = version.to_string();
+                because(StatusCode::BAD_REQUEST, "M_INCOMPATIBLE_ROOM_VERSION".into()).with("room_version", version)
+            }
             RoomError::InvalidState(_) => because(StatusCode::BAD_REQUEST, ErrorCode::InvalidRoomState),
             RoomError::AliasInUse(_) => because(StatusCode::BAD_REQUEST, ErrorCode::RoomInUse),
             RoomError::DuplicateAnnotation => because(StatusCode::BAD_REQUEST, ErrorCode::DuplicateAnnotation),

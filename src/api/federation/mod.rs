@@ -6,6 +6,7 @@ mod discovery;
 mod events;
 mod keys;
 mod media;
+mod membership;
 pub(crate) mod openid_userinfo;
 mod queries;
 mod spaces;
@@ -27,5 +28,6 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = directory::routes(routes);
     let routes = spaces::routes(routes);
     let routes = user_keys::routes(routes);
+    let routes = membership::routes(routes);
     media::routes(routes)
 }

@@ -61,7 +61,9 @@ pub fn drafts(new: &CreateRoom, rules: &RoomVersionRules) -> Result<Vec<Draft>> 
         all.push(Draft::state(Kind::RoomTopic, "", raw(&content)?));
     }
     let mut invited = HashSet::from([&new.creator]);
-    for (user, profile) in new.invites.iter().filter(|(user, _)| invited.insert(user)) {
+    // Those of other servers are invited afterwards, as their servers have to sign that.
+    let ours = new.invites.iter().filter(|(user, _)| user.server_name() == new.creator.server_name());
+    for (user, profile) in ours.filter(|(user, _)| invited.insert(user)) {
         all.push(member(user.as_str(), "invite", profile, new.is_direct.then_some(true))?);
     }
     Ok(all)

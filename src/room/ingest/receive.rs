@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use event::{Pdu, RoomVersionRules};
 use kv::Tx;
-use ruma::{OwnedEventId, RoomId};
+use ruma::{OwnedEventId, RoomId, ServerName};
 
 use super::{Ingested, authorize::missing, resolve::Around};
 use crate::{
@@ -47,6 +47,25 @@ impl Rooms {
         pdus: &[Arc<Pdu>],
         before: Option<&[OwnedEventId]>,
     ) -> Result<Vec<Ingested>> {
+        self.ingest_by(room_id, pdus, before, None).await
+    }
+
+    /// Takes in an event that `origin` makes through this server, which passes it on to the rest of the room.
+    ///
+    /// # Errors
+    /// As [`Rooms::ingest`].
+    pub async fn ingest_for(&self, room_id: &RoomId, pdu: &Arc<Pdu>, origin: &ServerName) -> Result<Ingested> {
+        let mut all = self.ingest_by(room_id, std::slice::from_ref(pdu), None, Some(origin)).await?;
+        all.pop().ok_or(RoomError::UnknownEvent)
+    }
+
+    async fn ingest_by(
+        &self,
+        room_id: &RoomId,
+        pdus: &[Arc<Pdu>],
+        before: Option<&[OwnedEventId]>,
+        origin: Option<&ServerName>,
+    ) -> Result<Vec<Ingested>> {
         let room = self.num(&self.db.view(), room_id).await?;
         let turn = self.queue.turn(room).await;
         let (all, pending) = kv::retry(|| async {
@@ -62,6 +81,9 @@ impl Rooms {
             let mut before = before;
             for pdu in pdus {
                 let became = self.receive(&mut tx, &scene, &mut tip, pdu, before.take()).await?;
+                if let (Ingested::Accepted(num), Some(origin)) = (&became, origin) {
+                    self.relay(&mut tx, room, *num, origin);
+                }
                 let stop = matches!(became, Ingested::Missing(_));
                 all.push(became);
                 if stop {

@@ -116,7 +116,8 @@ impl MemberChange {
         Self { extra, ..self }
     }
 
-    fn content(&self) -> Map<String, Value> {
+    /// What the member event says.
+    pub fn content(&self) -> Map<String, Value> {
         let mut content = self.extra.clone();
         content.insert("membership".into(), json!(self.action.membership().as_str()));
         if let Some(reason) = &self.reason {
@@ -180,7 +181,7 @@ impl Rooms {
     }
 
     /// The event that makes a change, unless it is already so.
-    async fn member_event(&self, tx: &Tx, room: RoomNum, tip: &Tip, change: &MemberChange) -> Result<Option<Outgoing>> {
+    pub(crate) async fn member_event(&self, tx: &Tx, room: RoomNum, tip: &Tip, change: &MemberChange) -> Result<Option<Outgoing>> {
         let current = self.state_event(tx, room, tip.state, "m.room.member", change.target.as_str()).await?;
         let now = current.as_deref().and_then(membership_of);
         if change.sender != change.target

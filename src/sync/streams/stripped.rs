@@ -3,21 +3,12 @@
 use kv::Read;
 use room::{EventNum, RoomNum, Rooms};
 use ruma::UserId;
+use serde_json::Value;
 
 use crate::Result;
 
-/// State that is shown to invited and knocking users, beside the member events.
-const SHOWN: [&str; 7] = [
-    "m.room.create",
-    "m.room.join_rules",
-    "m.room.canonical_alias",
-    "m.room.avatar",
-    "m.room.name",
-    "m.room.encryption",
-    "m.room.topic",
-];
-
-/// The stripped state of a room of this server for `user`, whose member event is `member`.
+/// The stripped state of a room for `user`, whose member event is `member`: as another server told it, if this one is
+/// not in the room.
 pub async fn of_room(
     rooms: &Rooms,
     read: &impl Read,
@@ -26,22 +17,28 @@ pub async fn of_room(
     member: EventNum,
 ) -> Result<Vec<Vec<u8>>> {
     let own = rooms.row(read, room, member).await?;
-    let root = own.meta.before;
+    let inviter = <&UserId>::try_from(own.event.sender()).ok().filter(|sender| *sender != user);
+    let mut all = Vec::new();
     let mut nums = Vec::new();
-    for kind in SHOWN {
-        nums.extend(rooms.state_num(read, room, root, kind, "").await?);
-    }
-    if own.event.sender() != user.as_str() {
-        nums.extend(rooms.state_num(read, room, root, "m.room.member", own.event.sender()).await?);
+    match rooms.outside_state(read, room, user).await? {
+        Some(told) => {
+            let is_own = |json: &str| of_user(json, user);
+            all.extend(told.into_iter().filter(|json| !is_own(json)).map(String::into_bytes));
+        }
+        None => nums = rooms.shown_state(read, room, own.meta.before, inviter).await?,
     }
     nums.push(member);
-    let rows = rooms.rows(read, room, nums).await?;
-    Ok(rows
-        .iter()
-        .map(|(_, row)| {
-            let mut out = Vec::new();
-            row.event.write_stripped(&mut out);
-            out
-        })
-        .collect())
+    for (_, row) in rooms.rows(read, room, nums).await? {
+        let mut out = Vec::new();
+        row.event.write_stripped(&mut out);
+        all.push(out);
+    }
+    Ok(all)
+}
+
+/// Whether this is the member event of `user`, which is shown as it is known here.
+fn of_user(json: &str, user: &UserId) -> bool {
+    let event: Value = serde_json::from_str(json).unwrap_or_default();
+    let text = |key: &str| event.get(key).and_then(Value::as_str);
+    text("type") == Some("m.room.member") && text("state_key") == Some(user.as_str())
 }

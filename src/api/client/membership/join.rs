@@ -12,8 +12,8 @@ pub async fn join(
     Authed { user, account, req, body, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
     not_suspended(&account)?;
-    let room = flows.room_of(&req.room_id_or_alias).await?;
+    let (room, via) = flows.place_of(&req.room_id_or_alias, req.via).await?;
     limit_room(&limits, Class::JoinPerRoom, &room)?;
-    flows.join(&user, &room, req.reason, extra(&body)).await?;
+    flows.join(&user, &room, &via, req.reason, extra(&body)).await?;
     Ok(Reply(Response::new(room)))
 }

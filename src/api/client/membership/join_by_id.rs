@@ -13,6 +13,6 @@ pub async fn join_by_id(
 ) -> Result<Reply<Response>, MatrixError> {
     not_suspended(&account)?;
     limit_room(&limits, Class::JoinPerRoom, &req.room_id)?;
-    flows.join(&user, &req.room_id, req.reason, extra(&body)).await?;
+    flows.join(&user, &req.room_id, &[], req.reason, extra(&body)).await?;
     Ok(Reply(Response::new(req.room_id)))
 }

@@ -10,7 +10,7 @@ pub async fn knock(
     Authed { user, account, req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
     not_suspended(&account)?;
-    let room = flows.room_of(&req.room_id_or_alias).await?;
-    flows.knock(&user, &room, req.reason).await?;
+    let (room, via) = flows.place_of(&req.room_id_or_alias, req.via).await?;
+    flows.knock(&user, &room, &via, req.reason).await?;
     Ok(Reply(Response::new(room)))
 }

@@ -1,0 +1,29 @@
+//! Modules "Joining Rooms", "Inviting to a room", "Leaving Rooms", "Knocking upon a room", "Third-party invites".
+
+mod exchange;
+mod invite_v1;
+mod invite_v2;
+mod make_join;
+mod make_knock;
+mod make_leave;
+mod on_bind;
+mod send_join;
+mod send_knock;
+mod send_leave;
+
+use crate::{Class, Routes};
+
+/// The endpoints of this module.
+pub fn routes(routes: Routes) -> Routes {
+    routes
+        .add(make_join::make_join)
+        .add(send_join::send_join)
+        .add(make_leave::make_leave)
+        .add(send_leave::send_leave)
+        .add(make_knock::make_knock)
+        .add(send_knock::send_knock)
+        .add(invite_v1::invite_v1)
+        .add(invite_v2::invite_v2)
+        .add(exchange::exchange)
+        .add_limited(Class::UnknownServer, on_bind::on_bind)
+}

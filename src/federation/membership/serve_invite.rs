@@ -1,0 +1,172 @@
+//! Invites of our users to rooms of other servers.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use event::{Pdu, RoomVersionRules};
+use room::{Invitation, Membership, membership_of};
+use ruma::{
+    EventId, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId, events::TimelineEventType,
+    room_version_rules::RoomIdFormatVersion,
+};
+use serde_json::{Map, Value, value::RawValue};
+
+use super::{MembershipError, Memberships, Result, join::rules_of};
+
+/// Most events of a stripped state that are looked at.
+const MAX_STRIPPED: usize = 100;
+/// Longest event of a stripped state that is kept, in bytes.
+const MAX_STRIPPED_BYTES: usize = event::MAX_EVENT_BYTES;
+/// What a stripped event consists of.
+const STRIPPED: [&str; 4] = ["content", "sender", "state_key", "type"];
+
+/// An invite as another server sends it.
+#[derive(Debug)]
+pub struct IncomingInvite<'a> {
+    /// Who sends it.
+    pub origin: &'a ServerName,
+    /// The room that the path names.
+    pub room_id: &'a RoomId,
+    /// The event that the path names.
+    pub event_id: &'a EventId,
+    /// The version of the room.
+    pub version: RoomVersionId,
+    /// The event.
+    pub event: Bytes,
+    /// What the invited user is shown of the room.
+    pub state: Vec<Box<RawValue>>,
+}
+
+/// An invite that was checked, for a user of ours.
+#[derive(Debug)]
+pub struct CheckedInvite {
+    /// Who is invited.
+    pub user: OwnedUserId,
+    invitation: Invitation,
+}
+
+impl Memberships {
+    /// Checks an invite: its form, its signatures, that it is of the server which sends it and for a user of ours.
+    ///
+    /// # Errors
+    /// [`MembershipError::IncompatibleVersion`], [`MembershipError::Missing`], [`MembershipError::Invalid`],
+    /// [`MembershipError::Forbidden`], [`MembershipError::Refused`].
+    pub async fn check_invite(&self, incoming: IncomingInvite<'_>) -> Result<CheckedInvite> {
+        let rules = rules_of(&incoming.version)?;
+        let pdu = Pdu::parse(&incoming.event, &rules).map_err(|error| MembershipError::Invalid(error.to_string()))?;
+        let user = self.check_form(&pdu, &incoming)?;
+        let view = self.rooms.db().view();
+        match self.rooms.num(&view, incoming.room_id).await {
+            Ok(room) if !self.rooms.acl_allows(&view, room, incoming.origin).await? => {
+                return Err(MembershipError::Forbidden("your server is kept out by the room's access list".into()));
+            }
+            Ok(_) | Err(room::RoomError::UnknownRoom) => {}
+            Err(error) => return Err(error.into()),
+        }
+        drop(view);
+        self.check_shown(incoming.room_id, &rules, &incoming.state).await?;
+        let event = self.checks.one(&rules, incoming.event).await?;
+        if event.redacted {
+            return Err(MembershipError::Forbidden("the content of the event is not what was signed".into()));
+        }
+        let state = stripped(&incoming.state);
+        Ok(CheckedInvite { user, invitation: Invitation { version: incoming.version, event, state } })
+    }
+
+    /// Takes an invite: answers it with our signature added. In a room that this server is in, the event comes with the
+    /// room's others.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn take_invite(&self, checked: CheckedInvite) -> Result<Arc<Pdu>> {
+        let CheckedInvite { mut invitation, .. } = checked;
+        invitation.event = Arc::new(self.rooms.cosign(&invitation.event, &invitation.version)?);
+        self.rooms.record_outside(&invitation.event.room_id, &invitation).await?;
+        Ok(invitation.event)
+    }
+
+    fn check_form(&self, pdu: &Pdu, incoming: &IncomingInvite<'_>) -> Result<OwnedUserId> {
+        let invalid = |text: &str| MembershipError::Invalid(text.to_owned());
+        if pdu.room_id != incoming.room_id || pdu.event_id != incoming.event_id {
+            return Err(invalid("the event is another one than the path says"));
+        }
+        if pdu.kind != TimelineEventType::RoomMember || membership_of(pdu) != Some(Membership::Invite) {
+            return Err(invalid("the event is no invite"));
+        }
+        let user = pdu.state_key.as_deref().and_then(|key| UserId::parse(key).ok());
+        let user = user.ok_or_else(|| invalid("the event has no user as its state key"))?;
+        if user.server_name() != self.rooms.server() {
+            return Err(invalid("the invited user is not of this server"));
+        }
+        if pdu.sender.server_name() != incoming.origin {
+            return Err(MembershipError::Forbidden("the sender of the event is not of your server".into()));
+        }
+        Ok(user)
+    }
+
+    /// Checks what the invited user is to be shown. From room version 12 on these must be events of the room, with the
+    /// create event, which proves the room's id; before that many servers send less.
+    async fn check_shown(&self, room_id: &RoomId, rules: &RoomVersionRules, state: &[Box<RawValue>]) -> Result<()> {
+        if rules.room_id_format == RoomIdFormatVersion::V1 {
+            return Ok(());
+        }
+        if state.len() > MAX_STRIPPED {
+            return Err(MembershipError::Invalid("invite_room_state has too many events".into()));
+        }
+        let events = state.iter().map(|raw| Bytes::copy_from_slice(raw.get().as_bytes())).collect();
+        let mut has_create = false;
+        for checked in self.checks.verified(rules, events).await {
+            let pdu = checked
+                .map_err(|refused| MembershipError::Invalid(format!("an event of invite_room_state: {refused}")))?;
+            if pdu.room_id != room_id {
+                return Err(MembershipError::Invalid("an event of invite_room_state is of another room".into()));
+            }
+            has_create |= pdu.is_state(&TimelineEventType::RoomCreate, "");
+        }
+        match has_create {
+            true => Ok(()),
+            false => Err(MembershipError::Missing("invite_room_state has no create event".into())),
+        }
+    }
+}
+
+/// Events as clients outside of a room get them. What is no event is left out.
+pub(super) fn stripped(events: &[Box<RawValue>]) -> Vec<String> {
+    let strip = |raw: &Box<RawValue>| {
+        if raw.get().len() > MAX_STRIPPED_BYTES {
+            return None;
+        }
+        let mut event: Map<String, Value> = serde_json::from_str(raw.get()).ok()?;
+        event.retain(|key, _| STRIPPED.contains(&key.as_str()));
+        let text = |key| event.get(key).is_some_and(Value::is_string);
+        let whole = text("sender") && text("state_key") && text("type");
+        (whole && event.get("content").is_some_and(Value::is_object)).then(|| Value::Object(event).to_string())
+    };
+    events.iter().take(MAX_STRIPPED).filter_map(strip).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn only_what_strangers_may_know_of_an_event_is_kept() {
+        let full = r#"{"auth_events":[],"content":{"name":"x"},"hashes":{},"sender":"@a:b","state_key":"","type":"m.room.name"}"#;
+        let expected = r#"{"content":{"name":"x"},"sender":"@a:b","state_key":"","type":"m.room.name"}"#;
+        assert_eq!(stripped(&[raw(full)]), [expected]);
+    }
+
+    #[test]
+    fn what_is_no_event_is_left_out() {
+        for text in ["7", "[]", "{}", r#"{"type":"a","state_key":"","sender":"@a:b","content":[]}"#] {
+            assert!(stripped(&[raw(text)]).is_empty(), "{text}");
+        }
+        let one = r#"{"content":{},"sender":"@a:b","state_key":"","type":"x"}"#;
+        let many: Vec<_> = (0..200).map(|_| raw(one)).collect();
+        assert_eq!(stripped(&many).len(), MAX_STRIPPED);
+    }
+}

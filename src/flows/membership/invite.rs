@@ -1,0 +1,59 @@
+use std::sync::Arc;
+
+use event::Pdu;
+use federation::membership::IncomingInvite;
+use room::{MemberAction, MemberChange};
+use ruma::{RoomId, UserId};
+use serde_json::Value;
+
+use crate::{FlowError, Flows, Result};
+
+impl Flows {
+    /// Invites a user into a room.
+    ///
+    /// # Errors
+    /// As [`room::Rooms::change_member`] and [`federation::Memberships::invite`]; [`FlowError::InviteBlocked`],
+    /// [`FlowError::UnknownUser`], [`FlowError::Unfederated`].
+    pub async fn invite(&self, sender: &UserId, room: &RoomId, target: &UserId, reason: Option<String>) -> Result<()> {
+        self.check_invitee(target).await?;
+        let profile = self.member_profile(target).await?;
+        let action = MemberAction::Invite { is_direct: false };
+        let change = MemberChange::of(sender, target, action).with_profile(profile).with_reason(reason);
+        match target.server_name() == self.rooms.server() {
+            true => self.rooms.change_member(room, &change).await?,
+            false => self.memberships.invite(room, &change).await?,
+        };
+        Ok(())
+    }
+
+    /// Takes an invite of one of our users to a room of another server; answers it with our signature.
+    ///
+    /// # Errors
+    /// As [`federation::Memberships::check_invite`] and [`Flows::check_invitee`].
+    pub async fn take_invite(&self, incoming: IncomingInvite<'_>) -> Result<Arc<Pdu>> {
+        let checked = self.memberships.check_invite(incoming).await?;
+        self.check_invitee(&checked.user).await?;
+        Ok(self.memberships.take_invite(checked).await?)
+    }
+
+    /// Refuses invites that cannot reach their target or that it does not want.
+    ///
+    /// # Errors
+    /// [`FlowError::InviteBlocked`], [`FlowError::UnknownUser`], [`FlowError::Unfederated`].
+    pub async fn check_invitee(&self, target: &UserId) -> Result<()> {
+        if target.server_name() != self.rooms.server() {
+            // What that user wants, their server knows.
+            let federates = self.federation.policy().allows(target.server_name());
+            return if federates { Ok(()) } else { Err(FlowError::Unfederated) };
+        }
+        if !self.accounts.is_active(target).await? {
+            return Err(FlowError::UnknownUser);
+        }
+        let config = self.account_data.get(target, None, "m.invite_permission_config").await?;
+        let config: Value = config.and_then(|config| serde_json::from_str(&config).ok()).unwrap_or_default();
+        if config.get("default_action").and_then(Value::as_str) == Some("block") {
+            return Err(FlowError::InviteBlocked);
+        }
+        Ok(())
+    }
+}
