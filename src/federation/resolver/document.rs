@@ -12,7 +12,7 @@ struct Document {
 }
 
 /// The name that a document delegates to, in lower case; `None` when it is no such document.
-pub(super) fn delegate(body: &[u8]) -> Option<String> {
+pub fn delegate(body: &[u8]) -> Option<String> {
     // A list would be taken for an object's values in order.
     body.trim_ascii_start().starts_with(b"{").then_some(())?;
     let document: Document = serde_json::from_slice(body).ok()?;

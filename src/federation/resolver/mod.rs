@@ -9,6 +9,8 @@ mod lifetime;
 mod steps;
 mod well_known;
 
+pub use document::delegate;
+
 use base::{Clock, Millis};
 use moka::future::Cache;
 use outbound::{Outbound, Srv, Target};
