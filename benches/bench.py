@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import federation  # noqa: E402
 import growth  # noqa: E402
+import keys  # noqa: E402
 import size  # noqa: E402
 from client import Refused  # noqa: E402
 from cost import SYNAPSE_MS, Cost  # noqa: E402
@@ -29,6 +30,8 @@ GROUPS = {
     "bigroom": growth.big_room,
     "manyrooms": growth.many_rooms,
     "fsyncs": growth.fsyncs,
+    "claims": keys.claims,
+    "keyquery": keys.query,
     "memory": size.idle_memory,
     "filled": size.filled,
     "federated": federation.federated,

@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     Keys, Result,
-    tables::{COUNTS, FALLBACK, Fallback, ONE_TIME, ONE_TIME_IDS, Seen, StoredKey},
+    tables::{COUNTS, FALLBACK, Fallback, HEADS, Head, ONE_TIME, ONE_TIME_IDS, Seen, StoredKey},
 };
 
 /// A key that was handed out.
@@ -54,24 +54,29 @@ impl Keys {
         let _queue = self.queue(user).await;
         kv::retry(|| async {
             let mut tx = self.db.begin();
-            let unclaimed = ONE_TIME.under(&(user, device, algorithm));
+            let of = (user, device, algorithm);
+            let unclaimed = match tx.get(&HEADS, of).await? {
+                Some(head) => ONE_TIME.after(&of, &(user, device, algorithm, head.at, head.index)),
+                None => ONE_TIME.under(&of),
+            };
             let first = tx.scan(&ONE_TIME, unclaimed).by(1).next().await?;
             let key = if let Some((at, key)) = first {
                 // Decides: whoever else takes this key conflicts.
                 tx.get(&ONE_TIME, at.clone()).await?.ok_or(kv::Error::Conflict)?;
+                tx.put(&HEADS, of, &Head { at: at.3, index: at.4 });
                 tx.delete(&ONE_TIME, at);
                 if let Some(seen) = tx.get(&ONE_TIME_IDS, (user, device, &key.id)).await? {
                     tx.put(&ONE_TIME_IDS, (user, device, &key.id), &Seen { claimed: true, ..seen });
                 }
-                let count = tx.get(&COUNTS, (user, device, algorithm)).await?.unwrap_or(0);
-                tx.put(&COUNTS, (user, device, algorithm), &count.saturating_sub(1));
+                let count = tx.get(&COUNTS, of).await?.unwrap_or(0);
+                tx.put(&COUNTS, of, &count.saturating_sub(1));
                 key
             } else {
                 // The count decides too: keys that are uploaded meanwhile go first.
-                tx.get(&COUNTS, (user, device, algorithm)).await?;
-                let Some(fallback) = tx.get(&FALLBACK, (user, device, algorithm)).await? else { return Ok(None) };
+                tx.get(&COUNTS, of).await?;
+                let Some(fallback) = tx.get(&FALLBACK, of).await? else { return Ok(None) };
                 if !fallback.used {
-                    tx.put(&FALLBACK, (user, device, algorithm), &Fallback { used: true, ..fallback.clone() });
+                    tx.put(&FALLBACK, of, &Fallback { used: true, ..fallback.clone() });
                 }
                 fallback.key
             };

@@ -7,7 +7,7 @@ use ruma::{CanonicalJsonObject, DeviceId, UserId};
 
 use crate::{
     E2eeError, Keys, Result, json,
-    tables::{COUNTS, FALLBACK, Fallback, ONE_TIME, ONE_TIME_IDS, Seen, StoredKey},
+    tables::{COUNTS, FALLBACK, Fallback, HEADS, ONE_TIME, ONE_TIME_IDS, Seen, StoredKey},
 };
 
 /// Every client reads its count, also when there are none.
@@ -53,6 +53,8 @@ pub async fn add(
         *added.entry(algorithm).or_default() += 1;
     }
     for (algorithm, n) in added {
+        // Keys of another writer may come before.
+        tx.delete(&HEADS, (user, device, algorithm));
         let count = tx.get(&COUNTS, (user, device, algorithm)).await?.unwrap_or(0);
         tx.put(&COUNTS, (user, device, algorithm), &count.saturating_add(n));
     }

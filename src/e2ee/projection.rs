@@ -6,7 +6,7 @@ use ruma::{DeviceId, UserId};
 use crate::{
     CrossSigning, changes, cross_signing, json,
     tables::{
-        COUNTS, CROSS_SIGNING, DEHYDRATED, DEVICE_KEYS, FALLBACK, MAIL, ONE_TIME, ONE_TIME_IDS, SENT, SIGNATURES,
+        COUNTS, CROSS_SIGNING, DEHYDRATED, DEVICE_KEYS, FALLBACK, HEADS, MAIL, ONE_TIME, ONE_TIME_IDS, SENT, SIGNATURES,
     },
 };
 
@@ -46,6 +46,7 @@ impl DeviceProjection for KeysProjection {
                 tx.clear(&ONE_TIME, &(user, device));
                 tx.clear(&ONE_TIME_IDS, &(user, device));
                 tx.clear(&COUNTS, &(user, device));
+                tx.clear(&HEADS, &(user, device));
                 tx.clear(&FALLBACK, &(user, device));
                 tx.clear(&SIGNATURES, &(user, device.as_str()));
                 tx.clear(&MAIL, &(user, device));

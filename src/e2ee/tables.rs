@@ -51,6 +51,9 @@ pub const DEHYDRATED: Table<OwnedUserId, DehydratedRow> = Table::new(0x0711, "e2
 pub const RECEIVED: Table<(String, String), Millis> = Table::new(0x0712, "e2ee.received", 1);
 /// The same in order of time.
 pub const RECEIVED_LOG: Table<(Millis, String, String), ()> = Table::new(0x0713, "e2ee.received_log", 1);
+/// The one-time key of an algorithm that was claimed last since the last upload: those before it are gone, and walking
+/// over where they were costs time.
+pub const HEADS: Table<(OwnedUserId, OwnedDeviceId, String), Head> = Table::new(0x0714, "e2ee.one_time_key_heads", 1);
 
 /// Every table of this crate.
 pub const ALL: &[TableInfo] = &[
@@ -71,6 +74,7 @@ pub const ALL: &[TableInfo] = &[
     DEHYDRATED.info(),
     RECEIVED.info(),
     RECEIVED_LOG.info(),
+    HEADS.info(),
     BACKUPS.info(),
     BACKED_UP.info(),
 ];
@@ -126,4 +130,13 @@ pub struct DehydratedRow {
     pub data: String,
 }
 
-kv::value!(DehydratedRow, StoredKey, Seen, Fallback, Backup, BackedUp);
+/// Where a one-time key stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Of its upload.
+    pub at: Stamp,
+    /// Within that.
+    pub index: u32,
+}
+
+kv::value!(Head, DehydratedRow, StoredKey, Seen, Fallback, Backup, BackedUp);

@@ -12,6 +12,8 @@
 
 mod announce;
 mod ask;
+#[cfg(test)]
+mod cases;
 mod claim;
 mod follow;
 mod lists;

@@ -23,6 +23,7 @@ pub struct Lists {
 /// Those with whom a room began or ceased to be shared.
 #[derive(Debug, Default)]
 struct Moves {
+    /// They share a room with the user now.
     met: HashSet<OwnedUserId>,
     parted: HashSet<OwnedUserId>,
 }
@@ -67,7 +68,10 @@ pub async fn lists(
     let mut lists = Lists::default();
     let known: BTreeSet<_> = changed.iter().chain(&moves.met).chain(&moves.parted).collect();
     for other in known {
-        let shares = other == user || joined_rooms(sync, view, other).await?.any(|room| own.contains(&room));
+        // Those who were met are in a room with the user now; of a large room that was joined, that is enough to know.
+        let shares = other == user
+            || moves.met.contains(other)
+            || joined_rooms(sync, view, other).await?.any(|room| own.contains(&room));
         if shares && (changed.contains(other) || moves.met.contains(other)) {
             lists.changed.push(other.to_string());
         } else if !shares && moves.parted.contains(other) {
@@ -142,11 +146,11 @@ async fn moved(
         let Some(num) = new.or(old).filter(|_| was != is) else { continue };
         let row = rooms.row(view, room, num).await?;
         if let Some(Ok(member)) = row.event.state_key().map(OwnedUserId::try_from) {
-            if is {
-                moves.met.insert(member)
-            } else {
-                moves.parted.insert(member)
-            };
+            if !is {
+                moves.parted.insert(member);
+            } else if is_in {
+                moves.met.insert(member);
+            }
         }
     }
     Ok(())
