@@ -30,7 +30,8 @@ impl From<MembershipError> for MatrixError {
 fn refused(error: CallError) -> MatrixError {
     match &error {
         CallError::Status { status, errcode: Some(code), error: Some(text), .. }
-            if status.is_client_error() && !matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS) =>
+            if status.is_client_error()
+                && !matches!(*status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS) =>
         {
             MatrixError::new(*status, code.as_str().into(), text.clone())
         }

@@ -79,7 +79,8 @@ impl Memberships {
             Handshake::Knock => ("send_knock", "v1"),
         };
         let call = |version: &str| {
-            let path = format!("/_matrix/federation/{version}/{name}/{}/{}", escaped(&pdu.room_id), escaped(&pdu.event_id));
+            let path =
+                format!("/_matrix/federation/{version}/{name}/{}/{}", escaped(&pdu.room_id), escaped(&pdu.event_id));
             Call::put(path, pdu.json().clone()).timeout(ENTRY_TIME).max_bytes(ENTRY_BYTES).urgent()
         };
         match self.client.call(server, call(newest)).await {

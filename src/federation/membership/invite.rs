@@ -40,12 +40,14 @@ impl Memberships {
 
     async fn signed_invite(&self, server: &ServerName, drafted: &DraftedInvite) -> Result<Arc<Pdu>> {
         let pdu = &drafted.event;
-        let state = drafted.state.iter().map(|json| serde_json::from_slice::<Value>(json)).collect::<Result<Vec<_>, _>>();
+        let state =
+            drafted.state.iter().map(|json| serde_json::from_slice::<Value>(json)).collect::<Result<Vec<_>, _>>();
         let state = state.map_err(|error| MembershipError::Invalid(error.to_string()))?;
         let event = value(pdu)?;
         let body = json!({ "room_version": drafted.version, "event": event, "invite_room_state": state });
         let call = |version: &str, body: &Value| {
-            let path = format!("/_matrix/federation/{version}/invite/{}/{}", escaped(&pdu.room_id), escaped(&pdu.event_id));
+            let path =
+                format!("/_matrix/federation/{version}/invite/{}/{}", escaped(&pdu.room_id), escaped(&pdu.event_id));
             Call::put(path, body.to_string()).urgent()
         };
         let signed: Signed = match self.client.call(server, call("v2", &body)).await {

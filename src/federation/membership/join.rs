@@ -88,8 +88,8 @@ impl Memberships {
 
     /// A restricted join without the signature of who vouches for it would be refused by all other servers.
     fn check_voucher(&self, rules: &RoomVersionRules, join: &Pdu) -> Result<()> {
-        let required = event::verify::needed_keys(join, rules)
-            .map_err(|error| MembershipError::Invalid(error.to_string()))?;
+        let required =
+            event::verify::needed_keys(join, rules).map_err(|error| MembershipError::Invalid(error.to_string()))?;
         match required.into_iter().find(|(_, keys)| keys.is_empty()) {
             Some((server, _)) => Err(MembershipError::Invalid(format!("{server} did not sign the join"))),
             None => Ok(()),

@@ -29,7 +29,7 @@ pub use error::MembershipError;
 pub use join::Entering;
 pub use serve::{Received, Welcome};
 pub use serve_invite::{CheckedInvite, IncomingInvite};
-pub use third_party::{MAX_BOUND, Bound};
+pub use third_party::{Bound, MAX_BOUND};
 
 use crate::{Client, inbound::Checks, membership::turns::Turns};
 

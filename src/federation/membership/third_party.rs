@@ -80,7 +80,8 @@ impl Memberships {
         let invite = self.rooms.state_event(&view, room, tip.state, "m.room.third_party_invite", token).await?;
         let invite = invite.ok_or_else(|| MembershipError::Forbidden("the room knows of no such invite".into()))?;
         let known: Value = serde_json::from_str(invite.content.get()).unwrap_or_default();
-        let third_party = json!({ "display_name": known.get("display_name").cloned().unwrap_or_default(), "signed": signed });
+        let third_party =
+            json!({ "display_name": known.get("display_name").cloned().unwrap_or_default(), "signed": signed });
         Ok(Map::from_iter([("membership".into(), json!("invite")), ("third_party_invite".into(), third_party)]))
     }
 }

@@ -72,10 +72,8 @@ impl Rooms {
         }
         let tx = self.db.begin();
         let tip = self.tip(&tx, room).await?;
-        if matches!(
-            self.member_in(&tx, room, &tip, join.sender.as_str()).await?,
-            Membership::Join | Membership::Invite
-        ) {
+        if matches!(self.member_in(&tx, room, &tip, join.sender.as_str()).await?, Membership::Join | Membership::Invite)
+        {
             return Ok(true);
         }
         match self.entry(&tx, room, &tip, &join.sender).await? {

@@ -181,7 +181,13 @@ impl Rooms {
     }
 
     /// The event that makes a change, unless it is already so.
-    pub(crate) async fn member_event(&self, tx: &Tx, room: RoomNum, tip: &Tip, change: &MemberChange) -> Result<Option<Outgoing>> {
+    pub(crate) async fn member_event(
+        &self,
+        tx: &Tx,
+        room: RoomNum,
+        tip: &Tip,
+        change: &MemberChange,
+    ) -> Result<Option<Outgoing>> {
         let current = self.state_event(tx, room, tip.state, "m.room.member", change.target.as_str()).await?;
         let now = current.as_deref().and_then(membership_of);
         if change.sender != change.target

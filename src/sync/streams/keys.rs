@@ -59,7 +59,7 @@ pub async fn lists(
     for room in changed_rooms(sync, view, user, joined, span).await? {
         moved(sync, view, user, room, span, &mut moves).await?;
     }
-    moves.met.remove(user);
+    // Who came into a room is among those who are met there, for the other devices of the same user.
     moves.parted.remove(user);
     if changed.is_empty() && moves.met.is_empty() && moves.parted.is_empty() {
         return Ok(Lists::default());

@@ -10,8 +10,8 @@ pub async fn exchange(
     State(memberships): State<Memberships>,
     Signed { origin, req, .. }: Signed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
-    let content: Value = serde_json::from_str(req.content.json().get())
-        .map_err(|error| MatrixError::bad_json(error.to_string()))?;
+    let content: Value =
+        serde_json::from_str(req.content.json().get()).map_err(|error| MatrixError::bad_json(error.to_string()))?;
     let signed = content.pointer("/third_party_invite/signed").cloned();
     let signed = signed.ok_or_else(|| MatrixError::missing_param("content.third_party_invite.signed is missing"))?;
     let bound = Bound { room_id: req.room_id, sender: req.sender, target: req.state_key, signed };

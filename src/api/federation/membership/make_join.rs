@@ -10,8 +10,7 @@ pub async fn make_join(
     State(memberships): State<Memberships>,
     Signed { origin, req, .. }: Signed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
-    let template =
-        memberships.template(&origin, &req.room_id, &req.user_id, Handshake::Join, Some(&req.ver)).await?;
+    let template = memberships.template(&origin, &req.room_id, &req.user_id, Handshake::Join, Some(&req.ver)).await?;
     let mut response = Response::new(template.event);
     response.room_version = Some(template.version);
     Ok(Reply(response))

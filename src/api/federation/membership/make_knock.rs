@@ -10,7 +10,6 @@ pub async fn make_knock(
     State(memberships): State<Memberships>,
     Signed { origin, req, .. }: Signed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
-    let template =
-        memberships.template(&origin, &req.room_id, &req.user_id, Handshake::Knock, Some(&req.ver)).await?;
+    let template = memberships.template(&origin, &req.room_id, &req.user_id, Handshake::Knock, Some(&req.ver)).await?;
     Ok(Reply(Response::new(template.version, template.event)))
 }
