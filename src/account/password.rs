@@ -1,4 +1,5 @@
-//! Password hashes: argon2id as PHC strings, on a bounded number of threads.
+//! Password hashes: argon2id as PHC strings, on a bounded number of threads. Those of bcrypt, which imported accounts
+//! bring, verify too, and are replaced when their users next prove to know them.
 
 use std::sync::Arc;
 
@@ -46,7 +47,7 @@ impl Passwords {
     /// Whether `password` is the one of `phc`. Without a `phc` the answer is no and takes as long.
     ///
     /// # Errors
-    /// [`AccountError::Hashing`] when the string is not of argon2.
+    /// [`AccountError::Hashing`] when the string is not of argon2 or bcrypt.
     pub async fn verify(&self, password: &str, phc: Option<String>) -> Result<bool> {
         let known = phc.is_some();
         let phc = match phc {
@@ -56,12 +57,27 @@ impl Passwords {
         let password = password.to_owned();
         let right = self
             .run(move |argon2| {
+                if is_bcrypt(&phc) {
+                    return bcrypt::verify(password.as_bytes(), &phc).map_err(hashing);
+                }
                 let phc = PasswordHash::new(&phc).map_err(hashing)?;
                 // Cost comes from the string; the comparison takes constant time.
                 Ok(argon2.verify_password(password.as_bytes(), &phc).is_ok())
             })
             .await?;
         Ok(right && known)
+    }
+
+    /// The string to keep for `password` in place of `phc`, which it fits: ours if that is of another algorithm. A
+    /// password that is in use may be shorter than new ones have to be.
+    ///
+    /// # Errors
+    /// [`AccountError::Hashing`]
+    pub(crate) async fn renewed(&self, password: &str, phc: &str) -> Result<Option<String>> {
+        if !is_bcrypt(phc) {
+            return Ok(None);
+        }
+        self.hash_any(password.to_owned()).await.map(Some)
     }
 
     async fn hash_any(&self, password: String) -> Result<String> {
@@ -79,6 +95,10 @@ impl Passwords {
         .await
         .map_err(hashing)?
     }
+}
+
+fn is_bcrypt(phc: &str) -> bool {
+    ["$2a$", "$2b$", "$2x$", "$2y$"].iter().any(|prefix| phc.starts_with(prefix))
 }
 
 #[allow(clippy::needless_pass_by_value)] // for `map_err`
@@ -111,6 +131,18 @@ mod tests {
     #[tokio::test]
     async fn short_passwords_are_refused() {
         assert!(matches!(cheap().hash("ab").await, Err(AccountError::WeakPassword(3))));
+    }
+
+    #[tokio::test]
+    async fn passwords_of_imported_accounts_verify_and_are_renewed() {
+        let passwords = cheap();
+        let imported = bcrypt::hash("corréct", 4).unwrap();
+        assert!(passwords.verify("corréct", Some(imported.clone())).await.unwrap());
+        assert!(!passwords.verify("wrong", Some(imported.clone())).await.unwrap());
+        let ours = passwords.renewed("corréct", &imported).await.unwrap().unwrap();
+        assert!(ours.starts_with("$argon2id$"));
+        assert!(passwords.renewed("corréct", &ours).await.unwrap().is_none());
+        assert!(passwords.verify("corréct", Some("$2b$04$broken".to_owned())).await.is_err());
     }
 
     #[test]

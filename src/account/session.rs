@@ -172,7 +172,26 @@ impl Accounts {
         if account.is_some_and(|account| account.deactivated) {
             return Err(AccountError::Deactivated);
         }
-        Ok(phc.filter(|_| right))
+        match phc.filter(|_| right) {
+            Some(phc) => self.renew(user, password, phc).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Replaces the hash of an imported account, now that its password is known; the hash that is stored then.
+    async fn renew(&self, user: &UserId, password: &str, phc: String) -> Result<String> {
+        let Some(ours) = self.passwords.renewed(password, &phc).await? else { return Ok(phc) };
+        kv::retry(|| async {
+            let mut tx = self.db.begin();
+            if tx.get(&PASSWORDS, user).await?.as_ref() != Some(&phc) {
+                // Changed meanwhile: the caller will find that out.
+                return Ok(phc.clone());
+            }
+            tx.put(&PASSWORDS, user, &ours);
+            tx.commit().await?;
+            Ok(ours.clone())
+        })
+        .await
     }
 
     async fn begin_session(&self, user: &UserId, device: NewDevice, phc: Option<&String>) -> Result<Issued> {

@@ -3,7 +3,7 @@
 use ruma::{
     UserId,
     push::{
-        Action, ConditionalPushRule, ConditionalPushRuleInit, EventPropertyIsConditionData, PushCondition,
+        Action, ConditionalPushRule, ConditionalPushRuleInit, EventMatchConditionData, PushCondition,
         RoomMemberCountConditionData, RoomMemberCountIs, Ruleset, SoundTweakValue, Tweak,
     },
     uint,
@@ -59,12 +59,12 @@ pub fn ruleset(user: &UserId) -> Ruleset {
 fn poll(name: &str, kind: &str, for_two: bool, actions: Vec<Action>) -> ConditionalPushRule {
     let two = RoomMemberCountConditionData::new(RoomMemberCountIs::from(uint!(2)));
     let kind = format!("org.matrix.msc3381.poll.{kind}");
-    let is = EventPropertyIsConditionData::new("type".to_owned(), kind.into());
+    let is = EventMatchConditionData::new("type".to_owned(), kind);
     let mut conditions = Vec::new();
     if for_two {
         conditions.push(PushCondition::RoomMemberCount(two));
     }
-    conditions.push(PushCondition::EventPropertyIs(is));
+    conditions.push(PushCondition::EventMatch(is));
     let rule_id = format!(".org.matrix.msc3930.rule.{name}");
     ConditionalPushRuleInit { actions, default: true, enabled: true, rule_id, conditions }.into()
 }

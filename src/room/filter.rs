@@ -31,6 +31,7 @@ pub struct EventFilter {
     not_rooms: HashSet<OwnedRoomId>,
     contains_url: Option<bool>,
     related_by: RelatedBy,
+    rel_types: RelTypes,
     /// At most so many events, if the client says.
     pub limit: Option<usize>,
     /// Whether only the members who sent something are wanted.
@@ -47,6 +48,45 @@ pub struct RelatedBy {
     pub related_by_rel_types: Option<Vec<String>>,
     /// In events of one of these senders.
     pub related_by_senders: Option<Vec<OwnedUserId>>,
+}
+
+/// Wants events by what they are to others. MSC3874.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct RelTypes {
+    /// One of these relations; none has events that refer to nothing.
+    #[serde(rename = "org.matrix.msc3874.rel_types")]
+    pub rel_types: Option<Vec<String>>,
+    /// None of these relations.
+    #[serde(rename = "org.matrix.msc3874.not_rel_types")]
+    pub not_rel_types: Vec<String>,
+}
+
+impl RelTypes {
+    fn admits(&self, content: &str) -> bool {
+        if self.rel_types.is_none() && self.not_rel_types.is_empty() {
+            return true;
+        }
+        let related = serde_json::from_str::<Related>(content).ok();
+        match related.and_then(|content| content.relates_to?.rel_type) {
+            Some(rel_type) => {
+                self.rel_types.as_ref().is_none_or(|wanted| wanted.contains(&rel_type))
+                    && !self.not_rel_types.contains(&rel_type)
+            }
+            None => self.rel_types.is_none(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Related {
+    #[serde(rename = "m.relates_to")]
+    relates_to: Option<Relation>,
+}
+
+#[derive(Deserialize)]
+struct Relation {
+    rel_type: Option<String>,
 }
 
 /// Text in which `*` stands for anything.
@@ -92,6 +132,7 @@ impl EventFilter {
             not_rooms: filter.not_rooms.iter().cloned().collect(),
             contains_url: filter.url_filter.map(|url| url == UrlFilter::EventsWithUrl),
             related_by: RelatedBy::default(),
+            rel_types: RelTypes::default(),
             limit: filter.limit.map(|limit| usize::try_from(u64::from(limit)).unwrap_or(usize::MAX)),
             lazy_members,
             redundant_members,
@@ -102,6 +143,13 @@ impl EventFilter {
     #[must_use]
     pub fn related_by(mut self, related_by: RelatedBy) -> Self {
         self.related_by = related_by;
+        self
+    }
+
+    /// Wants only what is related to others like this, besides.
+    #[must_use]
+    pub fn rel_types(mut self, rel_types: RelTypes) -> Self {
+        self.rel_types = rel_types;
         self
     }
 
@@ -120,6 +168,7 @@ impl EventFilter {
         self.admits_type(event.kind())
             && self.admits_sender(event.sender())
             && self.contains_url.is_none_or(|wanted| has_url(event.content()) == wanted)
+            && self.rel_types.admits(event.content())
     }
 
     /// Whether events of this type may pass.
@@ -211,6 +260,26 @@ mod tests {
         ];
         for (pattern, text, expected) in cases {
             assert_eq!(Pattern(pattern.into()).matches(text), expected, "{pattern} on {text}");
+        }
+    }
+
+    #[test]
+    fn events_pass_by_their_relation() {
+        let thread = r#"{"m.relates_to":{"rel_type":"m.thread","event_id":"$a"}}"#;
+        let types = |only: Option<&str>, not: &[&str]| RelTypes {
+            rel_types: only.map(|only| vec![only.to_owned()]),
+            not_rel_types: not.iter().map(ToString::to_string).collect(),
+        };
+        let cases = [
+            (types(None, &[]), true, true),
+            (types(Some("m.thread"), &[]), true, false),
+            (types(Some("m.reference"), &[]), false, false),
+            (types(None, &["m.thread"]), false, true),
+            (types(Some("m.thread"), &["m.thread"]), false, false),
+        ];
+        for (filter, related, unrelated) in cases {
+            assert_eq!((filter.admits(thread), filter.admits("{}")), (related, unrelated), "{filter:?}");
+            assert_eq!(filter.admits(r#"{"m.relates_to":3}"#), unrelated, "no relation");
         }
     }
 

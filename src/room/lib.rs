@@ -54,7 +54,7 @@ pub use access::Access;
 pub use compose::{Once, Outgoing};
 pub use create::{CreateRoom, InitialState, MemberProfile, Preset};
 pub use error::RoomError;
-pub use filter::{EventFilter, RelatedBy};
+pub use filter::{EventFilter, RelTypes, RelatedBy};
 pub use hierarchy::{HierarchyPage, HierarchyQuery, HierarchyRoom};
 pub use history::{Context, HistoryPage, HistoryQuery};
 pub use ingest::{Gap, Ingested, Invitation, Joined, Missing, RemoteState, StatesBefore, in_order};

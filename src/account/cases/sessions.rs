@@ -187,3 +187,18 @@ async fn sweeping_twice_removes_what_expired_once() {
     assert_eq!(world.accounts.sweep().await.unwrap(), 1);
     assert_eq!(world.accounts.sweep().await.unwrap(), 0);
 }
+
+#[tokio::test]
+async fn the_hash_of_an_imported_account_is_replaced_when_its_user_logs_in() {
+    let world = world().await;
+    let alice = world.user("alice").await;
+    let stored = async || world.accounts.db.view().get(&tables::PASSWORDS, &alice.user).await.unwrap().unwrap();
+    let mut tx = world.accounts.db.begin();
+    tx.put(&tables::PASSWORDS, &alice.user, &bcrypt::hash("short", 4).unwrap());
+    tx.commit().await.unwrap();
+    assert!(world.accounts.log_in("alice", "wrong", NewDevice::default()).await.is_err());
+    assert!(stored().await.starts_with("$2"), "a wrong password replaces nothing");
+    world.accounts.log_in("alice", "short", NewDevice::default()).await.unwrap();
+    assert!(stored().await.starts_with("$argon2id$"));
+    world.accounts.log_in("alice", "short", NewDevice::default()).await.unwrap();
+}

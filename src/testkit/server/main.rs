@@ -20,6 +20,7 @@ mod federation_client;
 mod federation_keys;
 mod federation_queue;
 mod history;
+mod limits;
 mod media;
 mod operation;
 mod outbound;

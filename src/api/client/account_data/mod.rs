@@ -1,5 +1,7 @@
 //! Account data and tags.
 
+mod delete_global;
+mod delete_room;
 mod delete_tag;
 mod get_global;
 mod get_room;
@@ -8,14 +10,21 @@ mod set_global;
 mod set_room;
 mod set_tag;
 
-use http::StatusCode;
+use http::{Method, StatusCode};
 use ruma::api::{client::tag::create_tag, error::ErrorCode};
 
-use crate::{MatrixError, Routes};
+use crate::{MatrixError, Routes, routes::Credential};
+
+/// MSC3391: removing account data.
+const REMOVE: &str = "/_matrix/client/unstable/org.matrix.msc3391/user/{user_id}";
 
 /// The endpoints of this module.
 pub fn routes(routes: Routes) -> Routes {
+    let global = format!("{REMOVE}/account_data/{{type}}");
+    let room = format!("{REMOVE}/rooms/{{room_id}}/account_data/{{type}}");
     routes
+        .add_raw(Method::DELETE, &global, Credential::Required, delete_global::delete_global)
+        .add_raw(Method::DELETE, &room, Credential::Required, delete_room::delete_room)
         .add(get_global::get_global)
         .add(set_global::set_global)
         .add(get_room::get_room)
@@ -35,6 +44,11 @@ fn check(kind: &str, json: &str) -> Result<(), MatrixError> {
         return Err(MatrixError::bad_json("account data must be a JSON object"));
     }
     Ok(())
+}
+
+/// Whether setting this removes what was there: MSC3391.
+fn is_empty(json: &str) -> bool {
+    serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(json).is_ok_and(|content| content.is_empty())
 }
 
 fn unset() -> MatrixError {

@@ -2,7 +2,7 @@ use account::AccountData;
 use axum::extract::State;
 use ruma::api::client::config::set_global_account_data::v3::{Request, Response};
 
-use super::check;
+use super::{check, is_empty};
 use crate::{Authed, MatrixError, Reply, client::own::own};
 
 /// `PUT /_matrix/client/v3/user/{userId}/account_data/{type}`
@@ -13,6 +13,10 @@ pub async fn set_global(
     let (kind, json) = (req.event_type.to_string(), req.data.json().get());
     check(&kind, json)?;
     own(&user, &req.user_id)?;
-    data.set(&user, None, &kind, json).await?;
+    if is_empty(json) {
+        data.remove(&user, None, &kind).await?;
+    } else {
+        data.set(&user, None, &kind, json).await?;
+    }
     Ok(Reply(Response::new()))
 }

@@ -2,7 +2,7 @@ use account::AccountData;
 use axum::extract::State;
 use ruma::api::client::config::set_room_account_data::v3::{Request, Response};
 
-use super::check;
+use super::{check, is_empty};
 use crate::{Authed, MatrixError, Reply, client::own::own};
 
 /// `PUT /_matrix/client/v3/user/{userId}/rooms/{roomId}/account_data/{type}`
@@ -13,6 +13,10 @@ pub async fn set_room(
     let (kind, json) = (req.event_type.to_string(), req.data.json().get());
     check(&kind, json)?;
     own(&user, &req.user_id)?;
-    data.set(&user, Some(&req.room_id), &kind, json).await?;
+    if is_empty(json) {
+        data.remove(&user, Some(&req.room_id), &kind).await?;
+    } else {
+        data.set(&user, Some(&req.room_id), &kind, json).await?;
+    }
     Ok(Reply(Response::new()))
 }

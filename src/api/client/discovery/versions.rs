@@ -13,8 +13,10 @@ const FEATURES: &[&str] = &[
     "com.beeper.msc4169",
     "fi.mau.msc2246.stable",
     "org.matrix.e2e_cross_signing",
+    "org.matrix.msc3391",
     "org.matrix.msc3440.stable",
     "org.matrix.msc3814",
+    "org.matrix.msc3874",
     "org.matrix.msc3916.stable",
     "uk.tcpip.msc4133.stable",
 ];

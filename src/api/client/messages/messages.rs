@@ -5,9 +5,9 @@ use axum::{
 };
 use event::ClientFormat;
 use federation::Inbound;
-use room::{EventFilter, HistoryQuery, RelatedBy, Rooms};
+use room::{EventFilter, HistoryQuery, Rooms};
 use ruma::api::client::message::get_message_events::v3::Request;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     AppState, Authed, MatrixError, RawReply,
@@ -32,7 +32,8 @@ pub async fn messages(
 ) -> Result<RawReply, MatrixError> {
     let mut view = rooms.db().view();
     let access = rooms.access(&view, &user, &req.room_id).await?;
-    let filter = EventFilter::new(&req.filter).related_by(related_by(query.as_deref()));
+    let (related_by, rel_types) = (more(query.as_deref()), more(query.as_deref()));
+    let filter = EventFilter::new(&req.filter).related_by(related_by).rel_types(rel_types);
     let query = HistoryQuery {
         from: point(&rooms, &req.room_id, req.from.as_deref()).await?,
         to: point(&rooms, &req.room_id, req.to.as_deref()).await?,
@@ -99,8 +100,8 @@ struct Query {
     filter: String,
 }
 
-/// The part of the filter that ruma's type does not have.
-fn related_by(query: Option<&str>) -> RelatedBy {
+/// A part of the filter that ruma's type does not have.
+fn more<T: Default + DeserializeOwned>(query: Option<&str>) -> T {
     let uri = query.and_then(|query| format!("/?{query}").parse::<Uri>().ok()).unwrap_or_default();
     let query = axum::extract::Query::<Query>::try_from_uri(&uri).map(|query| query.0.filter);
     query.ok().and_then(|filter| serde_json::from_str(&filter).ok()).unwrap_or_default()
@@ -108,13 +109,15 @@ fn related_by(query: Option<&str>) -> RelatedBy {
 
 #[cfg(test)]
 mod tests {
+    use room::RelatedBy;
+
     use super::*;
 
     #[test]
     fn relations_are_read_from_the_filter() {
         let query = "dir=b&filter=%7B%22related_by_rel_types%22%3A%5B%22m.thread%22%5D%7D";
-        assert_eq!(related_by(Some(query)).related_by_rel_types, Some(vec!["m.thread".to_owned()]));
-        assert_eq!(related_by(Some("dir=b")), RelatedBy::default());
-        assert_eq!(related_by(None), RelatedBy::default());
+        assert_eq!(more::<RelatedBy>(Some(query)).related_by_rel_types, Some(vec!["m.thread".to_owned()]));
+        assert_eq!(more::<RelatedBy>(Some("dir=b")), RelatedBy::default());
+        assert_eq!(more::<RelatedBy>(None), RelatedBy::default());
     }
 }

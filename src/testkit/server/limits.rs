@@ -1,0 +1,85 @@
+//! Every class of rate limit is taken by the endpoints that it is for.
+
+use api::{RateLimit, RateLimitsConfig};
+use http::{Method, StatusCode};
+use serde_json::{Value, json};
+use testkit::{Client, TestServer};
+
+/// A server on which everything may be done twice, and never again that day.
+async fn strict() -> TestServer {
+    let twice = RateLimit { per_second: 0.0, burst: 2 };
+    let limits = RateLimitsConfig {
+        message: twice,
+        login: twice,
+        registration: RateLimit { burst: 5, ..twice },
+        registration_token: twice,
+        join: twice,
+        join_per_room: RateLimit { burst: 1, ..twice },
+        invite_per_room: RateLimit { burst: 1, ..twice },
+        invite: twice,
+        create_room: twice,
+        report: twice,
+        create_media: twice,
+        presence: twice,
+        ..RateLimitsConfig::default()
+    };
+    TestServer::builder().config(|config| config.rate_limits = limits).start().await
+}
+
+/// Asks until it is too much; how many times it was not.
+async fn times(client: &Client, method: Method, path: &str, body: &Value) -> usize {
+    for done in 0..10 {
+        let answer = client.call(method.clone(), path, Some(body.clone())).await;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            let told: Value = serde_json::from_slice(&answer.body).unwrap();
+            assert_eq!(told["errcode"], "M_LIMIT_EXCEEDED");
+            assert!(answer.headers.contains_key("retry-after"), "{path}");
+            return done;
+        }
+    }
+    panic!("{path} is not limited");
+}
+
+#[tokio::test]
+async fn what_users_do_is_limited_by_its_class() {
+    let server = strict().await;
+    let (alice, bob, carol) = (server.user("alice").await, server.user("bob").await, server.user("carol").await);
+    let room = alice.create_room(json!({ "preset": "public_chat" })).await;
+    let other = alice.create_room(json!({ "preset": "public_chat" })).await;
+    let none = json!({});
+    assert_eq!(times(&alice, Method::POST, "/v3/createRoom", &none).await, 0, "two rooms are created");
+    let text = json!({ "msgtype": "m.text", "body": "hi" });
+    assert_eq!(times(&alice, Method::PUT, &format!("/v3/rooms/{room}/send/m.room.message/same"), &text).await, 2);
+    let state = format!("/v3/rooms/{room}/state/m.room.topic");
+    assert_eq!(times(&alice, Method::PUT, &state, &json!({ "topic": "a" })).await, 0, "state is of the same class");
+    let redact = format!("/v3/rooms/{room}/redact/$none/txn");
+    assert_eq!(times(&alice, Method::PUT, &redact, &none).await, 0, "redactions too");
+
+    assert_eq!(times(&bob, Method::POST, &format!("/v3/join/{room}"), &none).await, 1, "by room");
+    assert_eq!(times(&carol, Method::POST, &format!("/v3/rooms/{room}/join"), &none).await, 0, "by anybody");
+    assert_eq!(times(&carol, Method::POST, &format!("/v3/knock/{other}"), &none).await, 1, "by user");
+
+    let invite = |user: &str| json!({ "user_id": format!("@{user}:test.example") });
+    assert_eq!(times(&alice, Method::POST, &format!("/v3/rooms/{room}/invite"), &invite("dave")).await, 1, "by room");
+    assert_eq!(times(&alice, Method::POST, &format!("/v3/rooms/{other}/invite"), &invite("dave")).await, 0, "by user");
+
+    let presence = json!({ "presence": "online" });
+    assert_eq!(times(&bob, Method::PUT, "/v3/presence/@bob:test.example/status", &presence).await, 2);
+    assert_eq!(times(&bob, Method::POST, "/v1/media/create", &none).await, 2);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_has_no_account_yet_is_limited_by_address() {
+    let server = strict().await;
+    let alice = server.user("alice").await;
+    let wrong = |name: &str| {
+        let user = json!({ "type": "m.id.user", "user": name });
+        json!({ "type": "m.login.password", "identifier": user, "password": "wrong" })
+    };
+    assert_eq!(times(&alice, Method::POST, "/v3/login", &wrong("alice")).await, 2);
+    assert_eq!(times(&alice, Method::POST, "/v3/login", &wrong("nobody")).await, 0, "by address");
+    let token = "/v1/register/m.login.registration_token/validity?token=none";
+    assert_eq!(times(&alice, Method::GET, token, &json!({})).await, 2);
+    server.stop().await;
+}
