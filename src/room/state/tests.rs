@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 
-use kv::{Db, memory::Memory};
+use kv::{Db, Read, memory::Memory};
 use proptest::prelude::*;
 
 use super::*;
-use crate::num::RoomNum;
+use crate::{num::RoomNum, tables::STATE_NODES};
 
 fn keys() -> impl Strategy<Value = u64> {
     // Dense below few types, as rooms are, and far apart now and then.
@@ -61,5 +61,42 @@ proptest! {
             .map(|(k, v)| Difference { key: *k, old: base.get(k).copied(), new: Some(*v) })
             .collect();
         prop_assert_eq!(wait(trees.differences(&tx, old, new)).unwrap(), expected);
+    }
+}
+
+/// Bytes of keys and values that one change adds to the trees of a room of `members`, on average: of a member, and of
+/// a topic.
+fn growth(members: u64) -> (u64, u64) {
+    const CHANGES: u64 = 500;
+    let cache = NodeCache::new(100_000);
+    let trees = Trees::new(RoomNum(1), &cache);
+    let mut tx = Db::new(Memory::new()).begin();
+    // Members are the second type of a room; the others have one event each.
+    let others = [1, 3, 4, 5, 6, 7, 8].map(|kind| (kind << 32 | 1, kind));
+    let mut entries: Vec<_> = others.into_iter().chain((1..=members).map(|n| (2 << 32 | n, 100 + n))).collect();
+    entries.sort_unstable();
+    let mut root = trees.build(&mut tx, &entries);
+    let stored = |tx: &kv::Tx| {
+        let rows = wait(tx.scan(&STATE_NODES, STATE_NODES.all()).by(100_000).collect()).unwrap();
+        rows.iter().map(|(key, node)| (STATE_NODES.key(key).len() + 1 + node.len()) as u64).sum::<u64>()
+    };
+    let mut change = |tx: &mut kv::Tx, key: &dyn Fn(u64) -> StateKey| {
+        let before = stored(tx);
+        for n in 0..CHANGES {
+            root = wait(trees.insert(tx, root, key(n), 1_000_000 + n)).unwrap();
+        }
+        (stored(tx) - before) / CHANGES
+    };
+    let of_member = change(&mut tx, &|n| 2 << 32 | (1 + n * 7919 % members));
+    (of_member, change(&mut tx, &|_| 8 << 32 | 1))
+}
+
+/// The figures of decision 4.
+#[test]
+fn a_change_adds_little_to_the_trees_of_a_large_room() {
+    for (members, most_of_member, most_of_topic) in [(10, 200, 200), (10_000, 1_000, 300)] {
+        let (of_member, of_topic) = growth(members);
+        println!("{members} members: {of_member} bytes per member event, {of_topic} per topic");
+        assert!(of_member <= most_of_member && of_topic <= most_of_topic, "{members}: {of_member}, {of_topic}");
     }
 }
