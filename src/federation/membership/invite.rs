@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use event::Pdu;
 use room::{MemberChange, handshake::DraftedInvite};
-use ruma::{RoomId, RoomVersionId, ServerName, UserId};
+use ruma::{OwnedEventId, RoomId, RoomVersionId, ServerName, UserId};
 use serde::Deserialize;
 use serde_json::{Map, Value, json, value::RawValue};
 
@@ -30,6 +30,22 @@ impl Memberships {
         let Some(drafted) = self.rooms.draft_invite(room_id, change).await? else { return Ok(false) };
         self.send_invite(&change.target, &drafted).await?;
         Ok(true)
+    }
+
+    /// As [`Memberships::invite`], with a content that the one who invites wrote; answers the event's id.
+    ///
+    /// # Errors
+    /// As [`Memberships::invite`].
+    pub async fn invite_with(
+        &self,
+        room_id: &RoomId,
+        sender: &UserId,
+        target: &UserId,
+        content: &Map<String, Value>,
+    ) -> Result<OwnedEventId> {
+        let drafted = self.rooms.draft_invite_with(room_id, sender, target, content).await?;
+        self.send_invite(target, &drafted).await?;
+        Ok(drafted.event.event_id.clone())
     }
 
     /// Has the server of `target` sign an invite, and adds it to the room.

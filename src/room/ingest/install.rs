@@ -161,8 +161,10 @@ impl Rooms {
 fn check<'a>(room_id: &RoomId, remote: &'a RemoteState) -> Result<Checked<'a>> {
     let invalid = |text: &str| RoomError::InvalidState(text.to_owned());
     let rules = rules(&remote.version)?;
-    let all: Vec<_> =
+    let mut all: Vec<_> =
         remote.auth_chain.iter().chain(&remote.state).filter(|pdu| pdu.room_id == room_id).cloned().collect();
+    // From room version 12 on no event names the create event, though all rest on it.
+    all.sort_by_key(|pdu| pdu.kind != TimelineEventType::RoomCreate);
     let create = remote.state.iter().find(|pdu| pdu.is_state(&TimelineEventType::RoomCreate, ""));
     let create = create.ok_or_else(|| invalid("the state has no create event"))?;
     let content: CreateContent =

@@ -1,5 +1,6 @@
 use axum::extract::State;
 use event::Draft;
+use federation::Memberships;
 use flows::Flows;
 use room::{MemberAction, MemberChange, MemberProfile, Membership, Outgoing, Rooms};
 use ruma::{
@@ -15,6 +16,7 @@ use crate::{Authed, MatrixError, Reply, client::own::not_suspended};
 pub async fn put(
     State(rooms): State<Rooms>,
     State(flows): State<Flows>,
+    State(memberships): State<Memberships>,
     Authed { user, account, req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
     let content = req.body.into_json();
@@ -38,7 +40,14 @@ pub async fn put(
         }
         StateEventType::RoomMember if membership(&content) == Some(Membership::Invite) => {
             let target = <&UserId>::try_from(&*req.state_key);
-            flows.check_invitee(target.map_err(|error| MatrixError::invalid_param(error.to_string()))?).await?;
+            let target = target.map_err(|error| MatrixError::invalid_param(error.to_string()))?;
+            flows.check_invitee(target).await?;
+            if target.server_name() != rooms.server() {
+                // Their server has to sign the event.
+                let content = serde_json::from_str(content.get()).unwrap_or_default();
+                let event = memberships.invite_with(&req.room_id, &user, target, &content).await?;
+                return Ok(Reply(Response::new(event)));
+            }
         }
         _ => {}
     }

@@ -1,6 +1,7 @@
 //! Modules "Joining Rooms", "Inviting to a room", "Leaving Rooms", "Knocking upon a room", "Third-party invites".
 
 mod exchange;
+mod first;
 mod invite_v1;
 mod invite_v2;
 mod make_join;
@@ -8,8 +9,10 @@ mod make_knock;
 mod make_leave;
 mod on_bind;
 mod send_join;
+mod send_join_v1;
 mod send_knock;
 mod send_leave;
+mod send_leave_v1;
 
 use crate::{Class, Routes};
 
@@ -18,8 +21,10 @@ pub fn routes(routes: Routes) -> Routes {
     routes
         .add(make_join::make_join)
         .add(send_join::send_join)
+        .add(send_join_v1::send_join_v1)
         .add(make_leave::make_leave)
         .add(send_leave::send_leave)
+        .add(send_leave_v1::send_leave_v1)
         .add(make_knock::make_knock)
         .add(send_knock::send_knock)
         .add(invite_v1::invite_v1)
