@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     canonical::{Integers, Json, JsonError, write_int, write_object, write_str},
     hash::{base64, content_hash},
-    pdu::{FormatError, MAX_EVENT_BYTES, Pdu, id_from_digest, integers},
+    pdu::{FormatError, MAX_EVENT_BYTES, MAX_FIELD_BYTES, Pdu, id_from_digest, integers},
     redact::redacted_json,
     scan::Layout,
     sign::Signer,
@@ -112,6 +112,9 @@ impl Draft {
     /// [`BuildError`]; what the client did wrong is `TooLarge` or `BadJson`.
     pub fn build(&self, place: &Place<'_>, signer: &Signer, rules: &RoomVersionRules) -> Result<Pdu, BuildError> {
         let v1_ids = rules.event_id_format == EventIdFormatVersion::V1;
+        if self.state_key.as_ref().is_some_and(|key| key.len() > MAX_FIELD_BYTES) {
+            return Err(FormatError::TooLong("state_key").into());
+        }
         let (content, redacts) = self.content(rules)?;
         let event_id = if v1_ids { Some(random_id(&place.random, signer)?) } else { None };
         let parts = Parts { draft: self, place, rules, content, event_id, redacts };

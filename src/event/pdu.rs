@@ -177,7 +177,7 @@ impl Pdu {
         let sender = text(&json, layout.sender, "sender")?;
         let sender = UserId::parse(&*sender).map_err(|_| FormatError::Field("sender"))?;
         let state_key = match layout.state_key {
-            Some(span) => Some(text(&json, Some(span), "state_key")?.into_owned()),
+            Some(span) => Some(state_key_of(&json, span, rules)?),
             None => None,
         };
         object(&json, layout.signatures, "signatures")?;
@@ -255,6 +255,17 @@ fn text<'a>(json: &'a [u8], span: Option<Span>, name: &'static str) -> Result<Co
         return Err(FormatError::TooLong(name));
     }
     Ok(text)
+}
+
+/// A state key. Rooms of versions before 11 hold events that were let in by the number of characters.
+fn state_key_of(json: &[u8], span: Span, rules: &RoomVersionRules) -> Result<String, FormatError> {
+    let text = unescaped(json, span).ok_or(FormatError::Field("state_key"))?;
+    let strict = rules.authorization.use_room_create_sender;
+    let length = if strict { text.len() } else { text.chars().count() };
+    if length > MAX_FIELD_BYTES {
+        return Err(FormatError::TooLong("state_key"));
+    }
+    Ok(text.into_owned())
 }
 
 fn object<'a>(json: &'a [u8], span: Option<Span>, name: &'static str) -> Result<&'a [u8], FormatError> {

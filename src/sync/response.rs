@@ -66,7 +66,11 @@ impl RoomPart {
         let mut state = Object::open(room.key(if self.state_after { "state_after" } else { "state" }));
         json::array(state.key("events"), &self.state);
         state.close();
-        room.events("ephemeral", &self.ephemeral);
+        if self.listed || !self.ephemeral.is_empty() {
+            let mut ephemeral = Object::open(room.key("ephemeral"));
+            json::array(ephemeral.key("events"), &self.ephemeral);
+            ephemeral.close();
+        }
         room.events("account_data", &self.account_data);
         if let Some(summary) = &self.summary {
             summary.write(room.key("summary"));

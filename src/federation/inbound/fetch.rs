@@ -73,27 +73,53 @@ impl Inbound {
         missing: Missing,
         effort: &mut Effort,
     ) -> Result<Ingested, InboundError> {
-        if !missing.auth.is_empty() {
-            self.fetch_auth(from, &pdu.event_id, &missing.auth, effort).await;
-        }
         if !missing.prev.is_empty() {
             self.fetch_gap(from, pdu, effort).await?;
         }
-        match self.rooms.ingest(from.room, pdu, None).await? {
-            Ingested::Missing(_) => self.ingest_with_state(from, pdu, effort).await,
-            other => Ok(other),
+        if !missing.auth.is_empty() {
+            self.fetch_auth(from, &pdu.event_id, &missing.auth, effort).await;
         }
+        // Who pushes an event and keeps back what came before could make up the whole room around it: such an event is
+        // not taken.
+        Ok(self.rooms.ingest(from.room, pdu, None).await?)
     }
 
-    /// Ingests an event with the state before it as another server tells it.
+    /// Ingests an event with the state after one of the previous events that are not here, as another server tells it.
     async fn ingest_with_state(
         &self,
         from: &From<'_>,
         pdu: &Arc<Pdu>,
+        missing: &[OwnedEventId],
         effort: &mut Effort,
     ) -> Result<Ingested, InboundError> {
-        let state = self.fetch_state(from, &pdu.event_id, effort).await?;
-        Ok(self.rooms.ingest(from.room, pdu, Some(&state)).await?)
+        let mut failure = InboundError::TooMuch;
+        for prev in missing {
+            match self.state_after(from, prev, effort).await {
+                Ok(state) => return Ok(self.rooms.ingest(from.room, pdu, Some(&state)).await?),
+                Err(error) if error.is_internal() => return Err(error),
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    /// The state after an event that is not here.
+    async fn state_after(
+        &self,
+        from: &From<'_>,
+        event: &EventId,
+        effort: &mut Effort,
+    ) -> Result<Vec<OwnedEventId>, InboundError> {
+        let mut state = self.fetch_state(from, event, effort).await?;
+        if self.rooms.locate(&self.db.view(), event).await?.is_none() {
+            let pdus = self.fetch_events(from, vec![event.to_owned()], effort).await;
+            self.rooms.ingest_outliers(from.room, &pdus).await?;
+        }
+        // Of two events under one key the later one counts.
+        if self.rooms.locate(&self.db.view(), event).await?.is_some() {
+            state.push(event.to_owned());
+        }
+        Ok(state)
     }
 
     /// Asks for the events between what is known and `pdu`, and ingests them.
@@ -140,8 +166,8 @@ impl Inbound {
         if !missing.auth.is_empty() {
             self.fetch_auth(from, &pdu.event_id, &missing.auth, effort).await;
         }
-        if let Ingested::Missing(_) = self.rooms.ingest(from.room, pdu, None).await? {
-            self.ingest_with_state(from, pdu, effort).await?;
+        if let Ingested::Missing(missing) = self.rooms.ingest(from.room, pdu, None).await? {
+            self.ingest_with_state(from, pdu, &missing.prev, effort).await?;
         }
         Ok(())
     }

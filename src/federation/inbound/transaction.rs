@@ -197,7 +197,11 @@ fn note(results: &mut Results, pdu: &Pdu, became: Result<Ingested, InboundError>
     let error = match became {
         Ok(Ingested::Known | Ingested::Accepted(_) | Ingested::SoftFailed(_)) => None,
         Ok(Ingested::Rejected(reason)) => Some(reason),
-        Ok(Ingested::Missing(_)) => Some("what came before is missing".to_owned()),
+        // The event itself is not at fault: it is asked for again when something follows it.
+        Ok(Ingested::Missing(missing)) => {
+            tracing::info!(event = %pdu.event_id, ?missing, "an event was not taken in: what it builds on is missing");
+            None
+        }
         Err(error) if error.is_internal() => return Err(error),
         Err(error) => Some(error.to_string()),
     };

@@ -79,16 +79,17 @@ pub fn member(user: &str, membership: &str, profile: &MemberProfile, is_direct: 
     Ok(Draft::state(Kind::RoomMember, user, raw(&content)?))
 }
 
-fn preset(preset: Preset) -> [(Kind, Value); 3] {
-    let (join_rule, guests) = match preset {
-        Preset::PublicChat => ("public", "forbidden"),
-        Preset::PrivateChat | Preset::TrustedPrivateChat => ("invite", "can_join"),
-    };
-    [
-        (Kind::RoomJoinRules, json!({ "join_rule": join_rule })),
-        (Kind::RoomHistoryVisibility, json!({ "history_visibility": "shared" })),
-        (Kind::RoomGuestAccess, json!({ "guest_access": guests })),
-    ]
+fn preset(preset: Preset) -> Vec<(Kind, Value)> {
+    let visibility = (Kind::RoomHistoryVisibility, json!({ "history_visibility": "shared" }));
+    match preset {
+        // Without an event that says otherwise, guests stay out.
+        Preset::PublicChat => vec![(Kind::RoomJoinRules, json!({ "join_rule": "public" })), visibility],
+        Preset::PrivateChat | Preset::TrustedPrivateChat => vec![
+            (Kind::RoomJoinRules, json!({ "join_rule": "invite" })),
+            visibility,
+            (Kind::RoomGuestAccess, json!({ "guest_access": "can_join" })),
+        ],
+    }
 }
 
 fn power_levels(new: &CreateRoom, rules: &RoomVersionRules) -> Value {

@@ -92,11 +92,10 @@ impl Rooms {
         if part.place.is_some() || !matches!(part.membership, Membership::Invite | Membership::Knock) {
             return Ok(false);
         }
-        // Who made the invite may take it back, and so may others of that server; of anybody else the rules, which
-        // cannot be tried without the room's state, might not let it pass.
+        // Who made the invite may take it back. Of anybody else the rules, which cannot be tried without the room's
+        // state, might not let it pass.
         let invite = self.row(&view, room, part.event).await?;
-        let inviter = <&UserId>::try_from(invite.event.sender()).ok();
-        if pdu.sender != *user && inviter.is_none_or(|inviter| inviter.server_name() != pdu.sender.server_name()) {
+        if pdu.sender != *user && pdu.sender.as_str() != invite.event.sender() {
             return Ok(false);
         }
         let version = self.info(&view, room).await?.version.clone();

@@ -140,7 +140,9 @@ impl Rooms {
             self.keep(tx, scene, tip, pdu, num, state_before, Verdict::RejectedByState(reason.clone()))?;
             return Ok(Ingested::Rejected(reason));
         }
-        if let Err(reason) = self.check_against(tx, room, pdu, rules, tip.state).await? {
+        if state_before != tip.state
+            && let Err(reason) = self.check_against(tx, room, pdu, rules, tip.state).await?
+        {
             self.keep(tx, scene, tip, pdu, num, state_before, Verdict::SoftFailed)?;
             self.intern_key(tx, room, pdu).await?;
             return Ok(Ingested::SoftFailed(reason));
