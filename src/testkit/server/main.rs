@@ -14,6 +14,7 @@
 mod accounts;
 mod coverage;
 mod edge;
+mod federated_devices;
 mod federated_members;
 mod federation_auth;
 mod federation_client;
