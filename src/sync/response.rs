@@ -66,12 +66,14 @@ impl RoomPart {
         let mut state = Object::open(room.key(if self.state_after { "state_after" } else { "state" }));
         json::array(state.key("events"), &self.state);
         state.close();
-        if self.listed || !self.ephemeral.is_empty() {
-            let mut ephemeral = Object::open(room.key("ephemeral"));
-            json::array(ephemeral.key("events"), &self.ephemeral);
-            ephemeral.close();
+        // Of a room that is new to the client there may be none, which is told.
+        for (key, events) in [("ephemeral", &self.ephemeral), ("account_data", &self.account_data)] {
+            if self.listed || !events.is_empty() {
+                let mut section = Object::open(room.key(key));
+                json::array(section.key("events"), events);
+                section.close();
+            }
         }
-        room.events("account_data", &self.account_data);
         if let Some(summary) = &self.summary {
             summary.write(room.key("summary"));
         }
