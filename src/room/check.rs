@@ -5,7 +5,7 @@ use kv::Read;
 use ruma::events::TimelineEventType;
 use serde_json::Value;
 
-use crate::{Outgoing, Result, RoomError, Rooms, Tip, num::RoomNum};
+use crate::{Outgoing, Result, RoomError, Rooms, Tip, lookup::rules, num::RoomNum};
 
 /// The levels that stand directly in the content of `m.room.power_levels`.
 const LEVELS: [&str; 7] = ["ban", "events_default", "invite", "kick", "redact", "state_default", "users_default"];
@@ -14,6 +14,7 @@ const LEVELS: [&str; 7] = ["ban", "events_default", "invite", "kick", "redact", 
 /// some of it as well, without saying what is wrong.
 pub(crate) fn check_content(draft: &Draft) -> Result<()> {
     match (&draft.kind, &draft.state_key) {
+        (TimelineEventType::RoomCreate, _) => Err(bad("a room has one `m.room.create` event, which it begins with")),
         (TimelineEventType::RoomMessage, None) => check_message(draft.content.get()),
         (TimelineEventType::RoomPowerLevels, Some(_)) => check_power_levels(draft.content.get()),
         _ => Ok(()),
@@ -35,6 +36,27 @@ impl Rooms {
         }
         self.check_relation(read, room, out).await
     }
+
+    /// From room version 12 on creators stand above all levels and have none of their own.
+    pub(crate) async fn check_creators(&self, read: &impl Read, room: RoomNum, tip: &Tip, draft: &Draft) -> Result<()> {
+        if draft.kind != TimelineEventType::RoomPowerLevels {
+            return Ok(());
+        }
+        let version = &self.info(read, room).await?.version;
+        if !rules(version)?.authorization.explicitly_privilege_room_creators {
+            return Ok(());
+        }
+        let content = parsed(draft.content.get())?;
+        let levels = self.power_levels(read, room, tip.state).await?;
+        if levels.creators().iter().any(|creator| has_user(&content, creator.as_str())) {
+            return Err(bad("creators of the room have no level in `users`"));
+        }
+        Ok(())
+    }
+}
+
+fn has_user(content: &Value, user: &str) -> bool {
+    content.get("users").and_then(|users| users.get(user)).is_some()
 }
 
 fn bad(message: &str) -> RoomError {

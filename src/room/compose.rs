@@ -124,6 +124,7 @@ impl Rooms {
         moment: Moment,
     ) -> Result<Arc<Pdu>> {
         let info = self.info(tx, room).await?;
+        self.check_creators(tx, room, tip, &out.draft).await?;
         let pdu = self.build(tx, room, &info, tip, out, moment).await?;
         self.check_references(tx, room, tip, out, &pdu).await?;
         let transaction = out.once.as_ref().map(|once| {
