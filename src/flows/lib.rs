@@ -24,6 +24,7 @@ use room::Rooms;
 
 pub use error::FlowError;
 pub use people::Found;
+pub use remote::Spaces;
 
 /// Result with a [`FlowError`].
 pub type Result<T, E = FlowError> = std::result::Result<T, E>;
@@ -41,6 +42,8 @@ pub struct Flows {
     pub rooms: Rooms,
     /// Media.
     pub media: media::Media,
+    /// What other servers said of rooms.
+    pub spaces: Spaces,
     /// Other servers.
     pub federation: federation::Client,
     /// Memberships across servers.

@@ -57,6 +57,7 @@ impl Rig {
         let flows = Flows {
             media,
             memberships: federation::Memberships::new(rooms.clone(), client.clone(), checks),
+            spaces: crate::Spaces::default(),
             profiles: Profiles::new(db.clone()),
             account_data: AccountData::new(db.clone()),
             federation: client,

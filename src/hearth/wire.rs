@@ -193,6 +193,7 @@ impl Wired {
             account_data: account_data.clone(),
             rooms: rooms.clone(),
             media: media.clone(),
+            spaces: flows::Spaces::default(),
             federation: client.clone(),
             rules: push_rules.clone(),
         };

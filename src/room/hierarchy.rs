@@ -45,6 +45,17 @@ pub struct HierarchyPage {
     pub next: Option<String>,
 }
 
+/// What this server knows of a room.
+#[derive(Debug, Clone)]
+pub enum OwnRoom {
+    /// The caller may know of it.
+    Shown(HierarchyRoom),
+    /// The caller may not know of it.
+    Hidden,
+    /// This server is not in it.
+    Unknown,
+}
+
 /// An `m.space.child` event.
 pub(crate) struct Child {
     order: Option<String>,
@@ -87,8 +98,21 @@ impl HierarchyQuery {
         blake3::hash(text.as_bytes()).to_hex().chars().take(12).collect()
     }
 
+    /// Most rooms of a page.
+    pub fn page_size(&self) -> usize {
+        self.limit.filter(|limit| *limit > 0).unwrap_or(PAGE).min(PAGE)
+    }
+
+    /// The token of the page that comes after so many rooms.
+    pub fn token(&self, root: &RoomId, skipped: usize) -> String {
+        format!("{skipped}_{}", self.fingerprint(root))
+    }
+
     /// How many rooms the pages before had.
-    fn skipped(&self, root: &RoomId) -> Result<usize> {
+    ///
+    /// # Errors
+    /// [`RoomError::InvalidParam`] for a token that is none, or came from another request.
+    pub fn skipped(&self, root: &RoomId) -> Result<usize> {
         let Some(token) = &self.from else { return Ok(0) };
         let parts = token.split_once('_').filter(|(_, print)| *print == self.fingerprint(root));
         let skipped = parts.and_then(|(skipped, _)| skipped.parse().ok());
@@ -109,7 +133,7 @@ impl Rooms {
         user: &UserId,
         query: &HierarchyQuery,
     ) -> Result<HierarchyPage> {
-        let limit = query.limit.filter(|limit| *limit > 0).unwrap_or(PAGE).min(PAGE);
+        let limit = query.page_size();
         let skip = query.skipped(root)?;
         let mut seen = HashSet::new();
         let mut ahead = vec![(root.to_owned(), 0)];
@@ -126,7 +150,7 @@ impl Rooms {
                 continue;
             };
             if found.len() == limit {
-                let next = Some(format!("{}_{}", skip + limit, query.fingerprint(root)));
+                let next = Some(query.token(root, skip + limit));
                 return Ok(HierarchyPage { rooms: found, next });
             }
             let children = self.space_children(read, room, &summary, query.suggested_only).await?;
@@ -140,6 +164,33 @@ impl Rooms {
             }
         }
         Ok(HierarchyPage { rooms: found, next: None })
+    }
+
+    /// What this server, if it is in a room, can tell `user`, or nobody in particular, of it.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn own_room(
+        &self,
+        read: &impl Read,
+        id: &RoomId,
+        user: Option<&UserId>,
+        suggested_only: bool,
+    ) -> Result<OwnRoom> {
+        let room = match self.num(read, id).await {
+            Err(RoomError::UnknownRoom) => return Ok(OwnRoom::Unknown),
+            other => other?,
+        };
+        if !self.server_is_in(read, room, self.server()).await? {
+            return Ok(OwnRoom::Unknown);
+        }
+        let summary = self.summary(read, room).await?;
+        if !self.may_preview(read, room, &summary, user).await? {
+            return Ok(OwnRoom::Hidden);
+        }
+        let children = self.space_children(read, room, &summary, suggested_only).await?;
+        let children_state = children.into_iter().map(|child| child.stripped).collect();
+        Ok(OwnRoom::Shown(HierarchyRoom { summary, children_state }))
     }
 
     /// A room that this server knows and `user` may know of.

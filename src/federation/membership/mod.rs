@@ -58,7 +58,8 @@ impl Memberships {
     /// The servers to ask, each once and without us, in the order given; at the end the one that the room id names.
     fn candidates(&self, room: &RoomId, servers: &[OwnedServerName]) -> Vec<OwnedServerName> {
         let mut found: Vec<OwnedServerName> = Vec::new();
-        let last = room.server_name().map(ServerName::to_owned);
+        // Who names servers wants those; the one that made the room is a guess.
+        let last = room.server_name().map(ServerName::to_owned).filter(|_| servers.is_empty());
         for server in servers.iter().cloned().chain(last) {
             if server != self.rooms.server() && !found.contains(&server) && self.client.policy().allows(&server) {
                 found.push(server);

@@ -6,11 +6,14 @@ mod directory;
 mod media;
 mod multipart;
 mod profile;
+mod spaces;
 
 use std::time::Duration;
 
 use federation::{Call, CallError};
 use http::StatusCode;
+
+pub use spaces::Spaces;
 
 /// How long a user waits for another server.
 const PATIENCE: Duration = Duration::from_secs(15);

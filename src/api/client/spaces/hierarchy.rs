@@ -1,5 +1,6 @@
 use axum::extract::State;
-use room::{HierarchyQuery, Rooms};
+use flows::Flows;
+use room::HierarchyQuery;
 use ruma::api::client::space::get_hierarchy::v1::Request;
 use serde_json::{Map, Value, json};
 
@@ -7,7 +8,7 @@ use crate::{Authed, JsonReply, MatrixError};
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/hierarchy`
 pub async fn hierarchy(
-    State(rooms): State<Rooms>,
+    State(flows): State<Flows>,
     Authed { user, req, .. }: Authed<Request>,
 ) -> Result<JsonReply, MatrixError> {
     let query = HierarchyQuery {
@@ -16,8 +17,8 @@ pub async fn hierarchy(
         suggested_only: req.suggested_only,
         from: req.from,
     };
-    let page = rooms.hierarchy(&rooms.db().view(), &req.room_id, &user, &query).await?;
-    let mut answer = Map::from_iter([("rooms".to_owned(), json!(page.rooms))]);
-    answer.extend(page.next.map(|next| ("next_batch".to_owned(), json!(next))));
+    let (rooms, next) = flows.hierarchy(&user, &req.room_id, &query).await?;
+    let mut answer = Map::from_iter([("rooms".to_owned(), json!(rooms))]);
+    answer.extend(next.map(|next| ("next_batch".to_owned(), json!(next))));
     Ok(JsonReply(Value::Object(answer)))
 }
