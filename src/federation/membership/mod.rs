@@ -55,17 +55,29 @@ impl Memberships {
         Self { rooms, client, checks, turns: Arc::default() }
     }
 
-    /// The servers to ask, each once and without us, in the order given; at the end the one that the room id names.
+    /// The servers to ask, each once and without us, in the order given; the one that the room id names if nobody else
+    /// is known: it made the room, but need not be in it any more.
     fn candidates(&self, room: &RoomId, servers: &[OwnedServerName]) -> Vec<OwnedServerName> {
         let mut found: Vec<OwnedServerName> = Vec::new();
-        // Who names servers wants those; the one that made the room is a guess.
-        let last = room.server_name().map(ServerName::to_owned).filter(|_| servers.is_empty());
-        for server in servers.iter().cloned().chain(last) {
-            if server != self.rooms.server() && !found.contains(&server) && self.client.policy().allows(&server) {
-                found.push(server);
+        let mut add = |server: &ServerName| {
+            let known = found.iter().any(|known| known == server);
+            if server != self.rooms.server() && !known && self.client.policy().allows(server) {
+                found.push(server.to_owned());
             }
+        };
+        for server in servers {
+            add(server);
+        }
+        if found.is_empty() {
+            found.extend(self.maker(room));
         }
         found.truncate(MAX_SERVERS);
         found
+    }
+
+    /// The server that a room id names.
+    fn maker(&self, room: &RoomId) -> Option<OwnedServerName> {
+        let maker = room.server_name()?;
+        (maker != self.rooms.server() && self.client.policy().allows(maker)).then(|| maker.to_owned())
     }
 }

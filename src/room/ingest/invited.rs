@@ -92,10 +92,13 @@ impl Rooms {
         if part.place.is_some() || !matches!(part.membership, Membership::Invite | Membership::Knock) {
             return Ok(false);
         }
-        // Who made the invite may take it back. Of anybody else the rules, which cannot be tried without the room's
-        // state, might not let it pass.
+        // Who made the invite may take it back; of anybody else the rules, which cannot be tried without the room's state,
+        // might not let it pass. A knock is answered by whoever is in the room, and can be repeated.
         let invite = self.row(&view, room, part.event).await?;
-        if pdu.sender != *user && pdu.sender.as_str() != invite.event.sender() {
+        if part.membership == Membership::Invite
+            && pdu.sender != *user
+            && invite.event.sender() != pdu.sender.as_str()
+        {
             return Ok(false);
         }
         let version = self.info(&view, room).await?.version.clone();
