@@ -7,7 +7,7 @@ use ruma::ServerName;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Entering, MembershipError, Memberships, Result, ask::Wish, serve_invite::stripped};
+use super::{Entering, MembershipError, Memberships, Result, ask::Wish, join::rules_of, serve_invite::stripped};
 
 /// An answer to `send_knock`.
 #[derive(Deserialize)]
@@ -40,7 +40,7 @@ impl Memberships {
         let wish = Wish { room_id, user, content, handshake: Handshake::Knock };
         let made = self.make(server, wish, None).await?;
         let knocked: Knocked = self.submit(server, Handshake::Knock, &made.pdu).await?.json()?;
-        let state = stripped(&knocked.knock_room_state);
+        let state = stripped(&knocked.knock_room_state, &rules_of(&made.version)?);
         let invitation = Invitation { version: made.version, event: Arc::new(made.pdu), state };
         Ok(self.rooms.record_outside(room_id, &invitation).await?)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use event::{Pdu, RoomVersionRules};
+use event::{ClientFormat, Pdu, RoomVersionRules, StoredEvent};
 use room::{Invitation, Membership, membership_of};
 use ruma::{
     EventId, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId, events::TimelineEventType,
@@ -69,7 +69,7 @@ impl Memberships {
         if event.redacted {
             return Err(MembershipError::Forbidden("the content of the event is not what was signed".into()));
         }
-        let state = stripped(&incoming.state);
+        let state = stripped(&incoming.state, &rules);
         Ok(CheckedInvite { user, invitation: Invitation { version: incoming.version, event, state } })
     }
 
@@ -130,19 +130,33 @@ impl Memberships {
     }
 }
 
-/// Events as clients outside of a room get them. What is no event is left out.
-pub(super) fn stripped(events: &[Box<RawValue>]) -> Vec<String> {
+/// Events as clients outside of a room get them. What is no event is left out. The create event stays whole, so that
+/// the room's id can be checked by it (MSC4311).
+pub(super) fn stripped(events: &[Box<RawValue>], rules: &RoomVersionRules) -> Vec<String> {
     let strip = |raw: &Box<RawValue>| {
         if raw.get().len() > MAX_STRIPPED_BYTES {
             return None;
         }
         let mut event: Map<String, Value> = serde_json::from_str(raw.get()).ok()?;
+        if event.get("type").is_some_and(|kind| kind == "m.room.create")
+            && let Some(whole) = whole(raw, rules)
+        {
+            return Some(whole);
+        }
         event.retain(|key, _| STRIPPED.contains(&key.as_str()));
         let text = |key| event.get(key).is_some_and(Value::is_string);
-        let whole = text("sender") && text("state_key") && text("type");
-        (whole && event.get("content").is_some_and(Value::is_object)).then(|| Value::Object(event).to_string())
+        let complete = text("sender") && text("state_key") && text("type");
+        (complete && event.get("content").is_some_and(Value::is_object)).then(|| Value::Object(event).to_string())
     };
     events.iter().take(MAX_STRIPPED).filter_map(strip).collect()
+}
+
+/// An event in federation format as clients get it; `None` if it is none.
+fn whole(raw: &RawValue, rules: &RoomVersionRules) -> Option<String> {
+    let pdu = Pdu::parse(raw.get().as_bytes(), rules).ok()?;
+    let mut out = Vec::new();
+    StoredEvent::from_pdu(&pdu, rules).ok()?.write_client(&mut out, ClientFormat::Full, &[]);
+    String::from_utf8(out).ok()
 }
 
 #[cfg(test)]
@@ -153,20 +167,24 @@ mod tests {
         RawValue::from_string(text.to_owned()).unwrap()
     }
 
+    fn rules() -> RoomVersionRules {
+        event::rules(&RoomVersionId::V12).unwrap()
+    }
+
     #[test]
     fn only_what_strangers_may_know_of_an_event_is_kept() {
         let full = r#"{"auth_events":[],"content":{"name":"x"},"hashes":{},"sender":"@a:b","state_key":"","type":"m.room.name"}"#;
         let expected = r#"{"content":{"name":"x"},"sender":"@a:b","state_key":"","type":"m.room.name"}"#;
-        assert_eq!(stripped(&[raw(full)]), [expected]);
+        assert_eq!(stripped(&[raw(full)], &rules()), [expected]);
     }
 
     #[test]
     fn what_is_no_event_is_left_out() {
         for text in ["7", "[]", "{}", r#"{"type":"a","state_key":"","sender":"@a:b","content":[]}"#] {
-            assert!(stripped(&[raw(text)]).is_empty(), "{text}");
+            assert!(stripped(&[raw(text)], &rules()).is_empty(), "{text}");
         }
         let one = r#"{"content":{},"sender":"@a:b","state_key":"","type":"x"}"#;
         let many: Vec<_> = (0..200).map(|_| raw(one)).collect();
-        assert_eq!(stripped(&many).len(), MAX_STRIPPED);
+        assert_eq!(stripped(&many, &rules()).len(), MAX_STRIPPED);
     }
 }

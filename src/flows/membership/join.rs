@@ -92,8 +92,11 @@ impl Flows {
             let invite = self.rooms.row(&view, num, part.event).await?;
             ways.extend(<&UserId>::try_from(invite.event.sender()).map(|inviter| inviter.server_name().to_owned()));
         }
-        ways.extend(self.rooms.servers_in(&view, num).await?);
-        ways.push(self.rooms.info(&view, num).await?.creator.server_name().to_owned());
+        // Who named servers knows better than what was left here when this server left the room.
+        if ways.is_empty() || self.rooms.takes_part(&view, room).await? {
+            ways.extend(self.rooms.servers_in(&view, num).await?);
+            ways.push(self.rooms.info(&view, num).await?.creator.server_name().to_owned());
+        }
         Ok(ways)
     }
 

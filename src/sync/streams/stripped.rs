@@ -1,5 +1,6 @@
 //! What somebody outside of a room is shown of it: its stripped state.
 
+use event::ClientFormat;
 use kv::Read;
 use room::{EventNum, RoomNum, Rooms};
 use ruma::UserId;
@@ -30,7 +31,11 @@ pub async fn of_room(
     nums.push(member);
     for (_, row) in rooms.rows(read, room, nums).await? {
         let mut out = Vec::new();
-        row.event.write_stripped(&mut out);
+        match row.event.kind() {
+            // Whole, so that the room's id can be checked by it (MSC4311).
+            "m.room.create" => row.event.write_client(&mut out, ClientFormat::Full, &[]),
+            _ => row.event.write_stripped(&mut out),
+        }
         all.push(out);
     }
     Ok(all)
