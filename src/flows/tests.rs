@@ -46,7 +46,8 @@ impl Rig {
         let accounts = Accounts::open(db.clone(), clock.clone(), server.clone(), config, Vec::new()).await.unwrap();
         let signer = Arc::new(signer);
         let outbound = outbound::Outbound::new(&outbound::Config::default()).unwrap();
-        let policy = federation::Policy::new(&federation::Config::default());
+        let config = federation::Config { denied_servers: vec!["denied.test".into()], ..Default::default() };
+        let policy = federation::Policy::new(&config);
         let client = federation::Client::new(outbound, signer.clone(), policy, clock.clone());
         let own = federation::OwnKeys::new(signer.clone(), Vec::new());
         let keys = federation::ServerKeys::new(db.clone(), clock.clone(), own, &[], client.clone());
@@ -137,7 +138,7 @@ async fn who_blocks_invites_gets_none() {
     assert!(matches!(rig.room(&["carol", "bob"]).await, Err(FlowError::InviteBlocked)));
     let unknown = rig.flows.invite(&user("alice"), &room, &user("nobody"), None).await;
     assert!(matches!(unknown, Err(FlowError::UnknownUser)));
-    let remote: OwnedUserId = "@bob:other.test".try_into().unwrap();
+    let remote: OwnedUserId = "@bob:denied.test".try_into().unwrap();
     let remote = rig.flows.invite(&user("alice"), &room, &remote, None).await;
     assert!(matches!(remote, Err(FlowError::Unfederated)));
     rig.flows.invite(&user("alice"), &room, &user("carol"), Some("tea".into())).await.unwrap();
