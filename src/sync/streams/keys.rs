@@ -10,6 +10,8 @@ use serde::Deserialize;
 use crate::{Request, Response, Result, Sync, span::Span, streams::timeline::first_state};
 
 const MEMBER: &str = "m.room.member";
+/// Changes of one member that are looked through for whether they were away.
+const MAX_CHANGES: usize = 32;
 
 /// `device_lists` of a response.
 #[derive(Debug, Default)]
@@ -129,7 +131,8 @@ async fn moved(
     if !was_in && !is_in {
         return Ok(());
     }
-    if was_in != is_in {
+    let own_now = rooms.state_num(view, room, now, MEMBER, user.as_str()).await?;
+    if was_in != is_in || (is_in && was_away(sync, view, room, own, own_now).await?) {
         let members = rooms.members(view, room, Membership::Join).await?.into_iter().map(|member| member.user);
         if is_in { moves.met.extend(members) } else { moves.parted.extend(members) }
     }
@@ -143,7 +146,9 @@ async fn moved(
         }
         let (old, new) = (difference.old.map(EventNum), difference.new.map(EventNum));
         let (was, is) = (is_join(sync, view, room, old).await?, is_join(sync, view, room, new).await?);
-        let Some(num) = new.or(old).filter(|_| was != is) else { continue };
+        // Of who left and came back nothing was told meanwhile.
+        let moved = was != is || (is && was_away(sync, view, room, old, new).await?);
+        let Some(num) = new.or(old).filter(|_| moved) else { continue };
         let row = rooms.row(view, room, num).await?;
         if let Some(Ok(member)) = row.event.state_key().map(OwnedUserId::try_from) {
             if !is {
@@ -154,6 +159,28 @@ async fn moved(
         }
     }
     Ok(())
+}
+
+/// Whether somebody whose join `old` was is not known to have been in the room until `new`, a join too.
+async fn was_away(
+    sync: &Sync,
+    view: &View,
+    room: RoomNum,
+    old: Option<EventNum>,
+    new: Option<EventNum>,
+) -> Result<bool> {
+    let mut at = new;
+    for _ in 0..MAX_CHANGES {
+        if at == old {
+            return Ok(false);
+        }
+        if !is_join(sync, view, room, at).await? {
+            return Ok(true);
+        }
+        let Some(num) = at else { return Ok(true) };
+        at = sync.rooms.row(view, room, num).await?.meta.replaces;
+    }
+    Ok(true)
 }
 
 async fn is_join(sync: &Sync, view: &View, room: RoomNum, event: Option<EventNum>) -> Result<bool> {

@@ -70,6 +70,22 @@ async fn meeting_and_parting_are_told_to_both() {
     assert_eq!((lists(&of_alice).1, lists(&of_bob).1), (names(["bob"]), names(["alice"])));
 }
 
+#[tokio::test]
+async fn who_left_and_came_back_unseen_is_told_as_changed_and_who_changed_their_name_is_not() {
+    let rig = Rig::new();
+    let room = rig.room("alice").await;
+    rig.member(&room, "bob", MemberAction::Join).await;
+    let (alice, bob) = (token(&rig.now("alice", None).await), token(&rig.now("bob", None).await));
+    let named = MemberProfile { displayname: Some("Bob".into()), ..MemberProfile::default() };
+    let renamed = MemberChange::own(user("bob"), MemberAction::Join).with_profile(named);
+    rig.rooms.change_member(&room, &renamed).await.unwrap();
+    assert_eq!(lists(&rig.now("alice", Some(&alice)).await), (names([]), names([])));
+    rig.member(&room, "bob", MemberAction::Leave).await;
+    rig.member(&room, "bob", MemberAction::Join).await;
+    assert_eq!(lists(&rig.now("alice", Some(&alice)).await), (names(["bob"]), names([])));
+    assert_eq!(lists(&rig.now("bob", Some(&bob)).await), (names(["alice", "bob"]), names([])));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
