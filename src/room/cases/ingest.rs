@@ -190,3 +190,32 @@ async fn many_ends_are_tied_by_an_event_that_nobody_sees() {
     pair.a.tie_ends(&pair.id).await.unwrap();
     assert_eq!(pair.ends(&pair.a).await, 1);
 }
+
+#[tokio::test]
+async fn a_told_state_does_not_bring_back_what_was_replaced() {
+    let pair = Pair::new(RoomVersionId::V12).await;
+    let member = |name: &str, content: serde_json::Value| {
+        Draft::state(TimelineEventType::RoomMember, user(name).as_str(), raw(&content))
+    };
+    let carol = pair.send(&pair.a, "carol:a.test", member("carol:a.test", json!({ "membership": "join" }))).await;
+    pair.give(&pair.b, &carol).await;
+    let public =
+        pair.state(&pair.a).await.into_iter().find(|pdu| pdu.kind == TimelineEventType::RoomJoinRules).unwrap();
+    let closed = pair.set(&pair.a, "alice:a.test", "m.room.join_rules", &json!({ "join_rule": "invite" })).await;
+    let left = pair.send(&pair.a, "alice:a.test", member("alice:a.test", json!({ "membership": "leave" }))).await;
+    for pdu in [&closed, &left] {
+        assert!(matches!(pair.give(&pair.b, pdu).await, Ingested::Accepted(_)));
+    }
+    let named = |name| member("bob:b.test", json!({ "membership": "join", "displayname": name }));
+    let lost = pair.send(&pair.b, "bob:b.test", named("one")).await;
+    let next = pair.send(&pair.b, "bob:b.test", named("two")).await;
+    pair.a.ingest_outliers(&pair.id, std::slice::from_ref(&lost)).await.unwrap();
+    let mut told = pair.ids(&pair.a).await;
+    told.retain(|id| *id != closed.event_id);
+    told.extend([public.event_id.clone(), lost.event_id.clone()]);
+    let became = pair.a.ingest(&pair.id, &next, Some(&told)).await.unwrap();
+    assert!(matches!(became, Ingested::Accepted(_)), "{became:?}");
+    let now = pair.ids(&pair.a).await;
+    assert!(now.contains(&closed.event_id), "the join rules went back");
+    assert!(now.contains(&left.event_id), "who left came back");
+}

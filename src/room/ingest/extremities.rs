@@ -9,7 +9,7 @@ use ruma::OwnedEventId;
 use crate::{
     Result, Rooms, Tip,
     num::{EventNum, RoomNum},
-    row::Extremity,
+    row::{Extremity, Placement},
 };
 
 /// Most rejected and soft-failed events in a row that are looked behind.
@@ -41,7 +41,9 @@ impl Rooms {
         while let Some(id) = open.pop() {
             let Some(at) = self.locate(tx, &id).await?.filter(|at| at.room == room) else { continue };
             let row = self.row(tx, room, at.num).await?;
-            if row.meta.is_shown() || behind.len() > MAX_HIDDEN {
+            // An outlier says what it follows, but nobody has followed that up to the room's state.
+            let open_end = row.meta.is_shown() || row.meta.placement == Placement::Outlier;
+            if open_end || behind.len() > MAX_HIDDEN {
                 continue;
             }
             for id in &self.pdu(tx, room, at.num).await?.prev_events {
