@@ -7,7 +7,7 @@ use std::{
 
 use event::Pdu;
 use kv::Tx;
-use ruma::{OwnedEventId, RoomId};
+use ruma::{OwnedEventId, RoomId, events::TimelineEventType};
 
 use crate::{
     EventMeta, Result, RoomError, RoomInfo, Rooms, Tip,
@@ -96,10 +96,12 @@ pub(super) fn write_outlier(
     write_event(tx, room, info, &pdu, num, &meta)
 }
 
-/// Events in an order in which each comes after those that it names as its authorization. What is part of a circle
-/// is left out.
+/// Events in an order in which each comes after those that authorize it. What is part of a circle is left out.
 pub(super) fn by_auth(pdus: &[Arc<Pdu>]) -> Vec<Arc<Pdu>> {
-    ordered(pdus, |pdu| &pdu.auth_events)
+    // Since room version 12 events do not name the create event among their authorization.
+    let mut starts = pdus.to_vec();
+    starts.sort_by_key(|pdu| !pdu.is_state(&TimelineEventType::RoomCreate, ""));
+    ordered(&starts, |pdu| &pdu.auth_events)
 }
 
 /// Events in an order in which each comes after those that it follows. What is part of a circle is left out.
@@ -153,5 +155,15 @@ mod tests {
         let at = |id: &str| order.iter().position(|pdu| pdu.event_id == format!("${id}").as_str()).unwrap();
         assert_eq!(order.len(), 4);
         assert!(at("a") < at("b") && at("a") < at("c") && at("b") < at("d") && at("c") < at("d"));
+    }
+
+    #[test]
+    fn the_create_event_comes_first_though_none_names_it() {
+        let mut create = (*pdu("create", &[])).clone();
+        create.kind = TimelineEventType::RoomCreate;
+        create.state_key = Some(String::new());
+        let order = by_auth(&[pdu("b", &["a"]), pdu("a", &[]), Arc::new(create)]);
+        let ids: Vec<_> = order.iter().map(|pdu| pdu.event_id.as_str()).collect();
+        assert_eq!(ids, ["$create", "$a", "$b"]);
     }
 }
