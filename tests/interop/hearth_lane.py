@@ -1,0 +1,162 @@
+"""Two Hearths: what one has said reaches the other whatever happens to either of them.
+
+    python hearth_lane.py HEARTH_BINARY [--keep]
+
+A proxy under the name of the receiving server writes down the transactions. Prints "N passed, M failed".
+"""
+
+import argparse
+import json
+import sys
+import threading
+
+from person import Person, eventually
+from proxy import Proxy
+from servers import Hearth, World
+from table import Table
+
+ROOMS = 4
+EVENTS = 1000
+
+
+class Pair:
+    """Alice's server sends, Bob's receives; both are in some rooms."""
+
+    def __init__(self, world, binary):
+        self.sender = Hearth(world, "sender", binary).start()
+        port = world.port()
+        self.receiver = Hearth(world, "receiver", binary, federation_port=port).start()
+        self.proxy = Proxy(port, self.receiver.client_port, self.receiver.certificate, self.receiver.key)
+        self.alice, self.bob = Person(self.sender, "alice"), Person(self.receiver, "bob")
+        self.rooms = [self.alice.create("12", preset="public_chat") for _ in range(ROOMS)]
+        for room in self.rooms:
+            self.bob.join(room, via=self.sender.name)
+
+    def say(self, prefix, count):
+        """Says as much in each room, in all at the same time."""
+        failures = []
+
+        def talk(room):
+            try:
+                for n in range(count):
+                    self.alice.say(room, f"{prefix}{n}")
+            except Exception as error:
+                failures.append(error)
+
+        talkers = [threading.Thread(target=talk, args=(room,)) for room in self.rooms]
+        for talker in talkers:
+            talker.start()
+        for talker in talkers:
+            talker.join()
+        assert not failures, failures[0]
+
+    def arrived(self, prefix, count):
+        """All of it is there, once, in order."""
+        expected = [f"{prefix}{n}" for n in range(count)]
+        for room in self.rooms:
+            try:
+                eventually("the last message", lambda: expected[-1] in self.bob.said(room, prefix))
+            finally:
+                found = self.bob.said(room, prefix)
+                assert found == expected, f"{len(set(expected) - set(found))} lost, {len(found) - len(set(found))} doubled"
+
+    def sent(self, since=0):
+        return self.proxy.transactions[since:]
+
+
+def a_server_that_was_down_for_a_thousand_events_gets_all_in_order(pair):
+    pair.receiver.stop()
+    pair.say("down ", EVENTS // ROOMS // 2)
+    pair.sender.stop()
+    pair.sender.start()
+    each = EVENTS // ROOMS // 2
+    pair.say("later ", each)
+    pair.receiver.start()
+    pair.arrived("down ", each)
+    pair.arrived("later ", each)
+
+
+def a_transaction_in_flight_when_the_sender_is_killed_is_sent_again_unchanged(pair):
+    before = len(pair.sent())
+    pair.proxy.mode = "hold"
+    pair.say("held ", 5)
+    pair.proxy.wait("a transaction", lambda all: len(all) > before)
+    pair.sender.kill()
+    pair.proxy.mode = "pass"
+    pair.sender.start()
+    pair.arrived("held ", 5)
+    (path, digest, body, mode), *later = pair.sent(before)
+    assert mode == "hold"
+    again = [(path, digest) for path, digest, _, mode in later if mode == "pass"]
+    assert again[0] == (path, digest), f"{path} came first, then {again[0][0]}"
+    assert json.loads(body)["pdus"]
+
+
+def a_transaction_whose_answer_was_lost_is_sent_again_and_taken_in_once(pair):
+    before = len(pair.sent())
+    pair.proxy.mode = "mute"
+    pair.say("mute ", 5)
+    pair.proxy.wait("a transaction", lambda all: len(all) > before)
+    eventually("the receiver has it", lambda: any(pair.bob.said(room, "mute ") for room in pair.rooms))
+    pair.proxy.mode = "pass"
+    pair.arrived("mute ", 5)
+    (path, digest, _, _), *later = pair.sent(before)
+    passed = [(path, digest) for path, digest, _, mode in later if mode == "pass"]
+    assert passed[0] == (path, digest), f"{path} came first, then {passed[0][0]}"
+
+
+def the_receiver_is_killed_while_it_takes_in(pair):
+    before = len(pair.sent())
+    talker = threading.Thread(target=pair.say, args=("struck ", 40))
+    talker.start()
+    pair.proxy.wait("some transactions", lambda all: len(all) >= before + 3)
+    pair.receiver.kill()
+    talker.join()
+    pair.receiver.start()
+    pair.arrived("struck ", 40)
+
+
+def nothing_was_sent_under_two_ids_or_changed_under_one(pair):
+    """Over all that happened: an id has one content, and an event is in one transaction."""
+    contents, homes = {}, {}
+    for path, digest, body, _ in pair.sent():
+        assert contents.setdefault(path, digest) == digest, f"{path} has changed"
+        for pdu in json.loads(body)["pdus"]:
+            name = json.dumps(pdu, sort_keys=True)
+            assert homes.setdefault(name, path) == path, f"an event is in {path} and {homes[name]}"
+        assert len(json.loads(body)["pdus"]) <= 50
+    assert len(homes) >= EVENTS
+
+
+STEPS = [
+    a_server_that_was_down_for_a_thousand_events_gets_all_in_order,
+    a_transaction_in_flight_when_the_sender_is_killed_is_sent_again_unchanged,
+    a_transaction_whose_answer_was_lost_is_sent_again_and_taken_in_once,
+    the_receiver_is_killed_while_it_takes_in,
+    nothing_was_sent_under_two_ids_or_changed_under_one,
+]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("binary")
+    parser.add_argument("--keep", action="store_true", help="keep data and logs of the servers")
+    # What is for the other lane is none of ours.
+    options, _ = parser.parse_known_args()
+    world = World()
+    table = Table([""])
+    ended = False
+    try:
+        pair = Pair(world, options.binary)
+        for step in STEPS:
+            table.run("", step, pair)
+        print("\nTwo Hearths")
+        table.show()
+        ended = True
+    finally:
+        world.end(keep=options.keep or table.failed or not ended)
+    return 1 if table.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
