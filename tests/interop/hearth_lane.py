@@ -2,7 +2,7 @@
 
     python hearth_lane.py HEARTH_BINARY [--keep]
 
-A proxy under the name of the receiving server writes down the transactions. Prints "N passed, M failed".
+A proxy under the name of each server writes down the transactions. Prints "N passed, M failed".
 """
 
 import argparse
@@ -19,16 +19,23 @@ ROOMS = 4
 EVENTS = 1000
 
 
+def behind_proxy(world, label, binary):
+    port = world.port()
+    server = Hearth(world, label, binary, federation_port=port).start()
+    return server, Proxy(port, server.client_port, server.certificate, server.key)
+
+
 class Pair:
     """Alice's server sends, Bob's receives; both are in some rooms."""
 
     def __init__(self, world, binary):
-        self.sender = Hearth(world, "sender", binary).start()
-        port = world.port()
-        self.receiver = Hearth(world, "receiver", binary, federation_port=port).start()
-        self.proxy = Proxy(port, self.receiver.client_port, self.receiver.certificate, self.receiver.key)
+        self.sender, self.back = behind_proxy(world, "sender", binary)
+        self.receiver, self.proxy = behind_proxy(world, "receiver", binary)
         self.alice, self.bob = Person(self.sender, "alice"), Person(self.receiver, "bob")
-        self.rooms = [self.alice.create("12", preset="public_chat") for _ in range(ROOMS)]
+        # Everybody may change the state, so that both can at the same time.
+        everybody = {"state_default": 0}
+        create = {"preset": "public_chat", "power_level_content_override": everybody}
+        self.rooms = [self.alice.create("12", **create) for _ in range(ROOMS)]
         for room in self.rooms:
             self.bob.join(room, via=self.sender.name)
 
@@ -116,6 +123,32 @@ def the_receiver_is_killed_while_it_takes_in(pair):
     pair.arrived("struck ", 40)
 
 
+def both_go_on_while_they_cannot_reach_each_other_and_agree_afterwards(pair):
+    """Each room splits in two; the halves hold other messages and other state, which has to be resolved."""
+    pair.back.mode = pair.proxy.mode = "cut"
+    sides = ((pair.alice, "here "), (pair.bob, "there "))
+    expected = {prefix: [f"{prefix}{n}" for n in range(30)] for _, prefix in sides}
+    for room in pair.rooms:
+        for person, prefix in sides:
+            for body in expected[prefix]:
+                person.say(room, body)
+            person.set(room, f"org.example.{prefix.strip()}", {"by": prefix})
+            person.set(room, "org.example.both", {"by": prefix})
+    assert not any(pair.bob.said(room, "here ") + pair.alice.said(room, "there ") for room in pair.rooms)
+    pair.back.mode = pair.proxy.mode = "pass"
+    for person, _ in sides:
+        # A word after the silence brings the halves together.
+        for room in pair.rooms:
+            person.say(room, "back again")
+    for room in pair.rooms:
+        for person, _ in sides:
+            for _, prefix in sides:
+                eventually(f"all of {prefix}", lambda: set(expected[prefix]) <= set(person.said(room, prefix)))
+                assert person.said(room, prefix) == expected[prefix], person.said(room, prefix)
+        eventually("one state on both sides", lambda: pair.alice.whole_state(room) == pair.bob.whole_state(room))
+        assert pair.alice.read(room, "org.example.both") == pair.bob.read(room, "org.example.both")
+
+
 def nothing_was_sent_under_two_ids_or_changed_under_one(pair):
     """Over all that happened: an id has one content, and an event is in one transaction."""
     contents, homes = {}, {}
@@ -133,6 +166,7 @@ STEPS = [
     a_transaction_in_flight_when_the_sender_is_killed_is_sent_again_unchanged,
     a_transaction_whose_answer_was_lost_is_sent_again_and_taken_in_once,
     the_receiver_is_killed_while_it_takes_in,
+    both_go_on_while_they_cannot_reach_each_other_and_agree_afterwards,
     nothing_was_sent_under_two_ids_or_changed_under_one,
 ]
 

@@ -116,6 +116,10 @@ class Person:
     def event(self, room, event):
         return self.call("GET", "v3/rooms/" + path(room, "event", event))
 
+    def whole_state(self, room):
+        """The ids of the events of the room's state."""
+        return {event["event_id"] for event in self.call("GET", "v3/rooms/" + path(room, "state"))}
+
     def membership(self, room, user):
         try:
             return self.read(room, "m.room.member", user)["membership"]
@@ -191,6 +195,7 @@ class Person:
         def found():
             event = self.state.get(room, {}).get((kind, key))
             return event if event and fits(event["content"]) else None
+        self.sync()  # what was seen before may be old
         return self.until(f"the {kind} {key}", found)
 
 

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Proxy:
     """TLS in front, plain HTTP behind. X-Matrix does not sign who answers, so nobody notices.
 
-    `mode` is "pass", "hold" (a transaction is taken in, not passed on and not answered) or "mute" (it is passed on,
-    but the answer gets lost).
+    `mode` is "pass", "hold" (a transaction is taken in, not passed on and not answered), "mute" (it is passed on, but
+    the answer gets lost) or "cut" (nothing is passed on or answered, and nothing written down).
     """
 
     def __init__(self, port, behind, certificate, key):
@@ -43,6 +43,9 @@ class Proxy:
     def handle(self, request):
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
         mode = "pass"
+        if self.mode == "cut":
+            request.close_connection = True
+            return
         if request.command == "PUT" and "/send/" in request.path:
             with self.came:
                 mode = self.mode

@@ -207,6 +207,28 @@ def members_of_this_room_may_join_a_restricted_one(room):
     assert joined["join_authorised_via_users_server"] == room.owner.id, joined
 
 
+def a_space_shows_what_is_afar(room):
+    """The guest's server is not in the room inside, and has to ask for it."""
+    inside = room.owner.create(room.version, preset="public_chat", name="Inside", topic="Afar")
+    space = room.guest.create(room.version, creation_content={"type": "m.space"}, name="Space")
+    room.guest.set(space, "m.space.child", {"via": [room.owner.server.name]}, inside)
+    listed = room.guest.call("GET", "v1/rooms/" + path(space, "hierarchy"))["rooms"]
+    assert [(row["room_id"], row.get("name")) for row in listed] == [(space, "Space"), (inside, "Inside")], listed
+
+
+def a_server_that_is_shut_out_is_not_heard(room):
+    """By m.room.server_acl, which knows servers without their ports; in a room of its own."""
+    shut = room.owner.create(room.version, preset="public_chat")
+    room.guest.join(shut, via=room.owner.server.name)
+    host = room.guest.server.name.split(":")[0]
+    acl = {"allow": ["*"], "deny": [host], "allow_ip_literals": True}
+    room.owner.set(shut, "m.room.server_acl", acl)
+    room.guest.sees_state(shut, "m.room.server_acl", "", lambda content: content["deny"] == [host])
+    room.guest.say(shut, "shut out")
+    room.owner.sees(room.id, room.guest.say(room.id, "heard"))
+    assert room.owner.said(shut, "shut out") == []
+
+
 STEPS = [
     is_created,
     alias_is_found_from_afar,
@@ -225,4 +247,6 @@ STEPS = [
     the_whole_server_leaves_and_comes_back,
     members_of_this_room_may_join_a_restricted_one,
     a_knock_is_answered,
+    a_space_shows_what_is_afar,
+    a_server_that_is_shut_out_is_not_heard,
 ]
