@@ -55,6 +55,12 @@ async function restart() {
 }
 
 const send = async (client, content) => (await client.sendMessage(room, content)).event_id;
+// The library fails over the answer to the first event of a thread when /sync brought that event before the answer: it
+// has dropped its local echo by then and does not find the event in a thread that is still being loaded.
+async function echoed(error, root) {
+    if (!/not a local echo/.test(error.message)) throw error;
+    return (await bob.relations(room, root, "m.thread", null)).events[0].getId();
+}
 const text = (body) => ({ msgtype: "m.text", body });
 const find = (client, event) => client.getRoom(room)?.findEventById(event);
 const sees = (client, event) => until(`event ${event}`, () => find(client, event));
@@ -136,7 +142,8 @@ const steps = {
     "bob answers in a thread": async () => {
         const reply = { event_id: said.picture };
         const relation = { rel_type: "m.thread", event_id: said.picture, is_falling_back: true, "m.in_reply_to": reply };
-        said.thread = await send(bob, { ...text("An oak?"), "m.relates_to": relation });
+        const answer = send(bob, { ...text("An oak?"), "m.relates_to": relation });
+        said.thread = await answer.catch((error) => echoed(error, said.picture));
         const thread = await until("the thread", () => alice.getRoom(room).getThread(said.picture));
         await until("the answer", () => thread.findEventById(said.thread));
         // The library counts by the root's bundle, which it fetches after the answer came by /sync.
