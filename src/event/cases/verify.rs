@@ -5,8 +5,12 @@ use serde_json::{Value, json};
 
 use super::rooms::{TestRoom, signer_of, versions};
 use crate::{
-    Pdu, Signer, rules,
-    verify::{KeyMap, MAX_KEY_VALIDITY_MS, ServerKey, Verified, VerifyError, needed_keys, verified, verify},
+    Pdu, Signer,
+    redact::redacted_json,
+    reference_hash, rules,
+    verify::{
+        KeyMap, MAX_KEY_VALIDITY_MS, ServerKey, Verified, VerifyError, needed_keys, verified, verify, verify_bytes,
+    },
 };
 
 const NOW: u64 = 10_000_000_000;
@@ -99,6 +103,28 @@ fn our_events_verify_in_every_version_and_by_ruma() {
         }
         assert_eq!(needed_keys(&pdu, &rules).unwrap().len(), 1);
         assert!(matches!(verify(&pdu, &rules, &KeyMap::new(), now()), Err(VerifyError::Unsigned(_))));
+    }
+}
+
+#[test]
+fn a_second_signature_changes_nothing_but_that_it_is_there() {
+    for (version, rules) in versions() {
+        let (mut room, tip) = TestRoom::furnished(&version, "public");
+        let pdu = room.build(&[tip], "bob", "m.room.message", None, &json!({ "body": "hé" }));
+        let other = signer_of("third.test");
+        let cosigned = pdu.cosigned(&other, &rules).unwrap();
+        assert_eq!(cosigned.event_id, pdu.event_id, "{version}");
+        assert_eq!(reference_hash(cosigned.json(), &rules), reference_hash(pdu.json(), &rules));
+        assert_eq!(verify(&cosigned, &rules, &keys(&["hearth.test", "other.test"]), now()), Ok(Verified::All));
+        let json: Value = serde_json::from_slice(cosigned.json()).unwrap();
+        let ours: Value = serde_json::from_slice(pdu.json()).unwrap();
+        let sender = pdu.sender.server_name().as_str();
+        assert_eq!(json["signatures"][sender], ours["signatures"][sender]);
+        let message = redacted_json(pdu.json(), "m.room.message", &rules.redaction, false);
+        let signature = json["signatures"]["third.test"][other.key_id().as_str()].as_str().unwrap();
+        assert!(verify_bytes(&other.public_key(), signature, &message), "{version}");
+        // A second time, and by who has signed already: nothing is lost.
+        assert_eq!(cosigned.cosigned(&other, &rules).unwrap().json(), cosigned.json());
     }
 }
 

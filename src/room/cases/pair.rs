@@ -21,7 +21,7 @@ pub struct Pair {
     version: RoomVersionId,
 }
 
-fn server(name: &str, seed: u8, clock: &Clock) -> Rooms {
+pub fn server(name: &str, seed: u8, clock: &Clock) -> Rooms {
     let signer = Signer::new(name.try_into().unwrap(), "ed25519:1".try_into().unwrap(), &[seed; 32]);
     let db = Db::new(Memory::new());
     Rooms::new(db, clock.clone(), Arc::new(signer), Config::default(), 1 << 20, Vec::new())

@@ -26,7 +26,7 @@ pub enum Entry {
     By(OwnedUserId),
     /// They are in none of those rooms.
     Refused,
-    /// This server is not in all of those rooms, so it cannot tell.
+    /// This server is in none of those rooms, so it cannot tell.
     Unknown,
     /// They may come in, but no member of this server has the power to invite.
     Powerless,
@@ -36,7 +36,7 @@ impl Entry {
     pub(crate) fn into_error(self) -> RoomError {
         match self {
             Self::Unknown => {
-                RoomError::UnableToAuthorise("this server is not in all of the rooms that let you into this one".into())
+                RoomError::UnableToAuthorise("this server is in none of the rooms that let you into this one".into())
             }
             Self::Powerless => RoomError::UnableToGrant("nobody of this server may let you into this room".into()),
             Self::Unrestricted | Self::By(_) | Self::Refused => {
@@ -82,23 +82,21 @@ impl Rooms {
         if !restricted {
             return Ok(Entry::Unrestricted);
         }
-        let mut answer = Entry::Refused;
+        let (mut listed, mut known) = (false, false);
         for allowed in join_rules.rooms() {
+            listed = true;
             // Of a room that this server is not in, it knows nothing that could be relied on.
-            let Ok(allowed) = self.num(tx, allowed).await else {
-                answer = Entry::Unknown;
-                continue;
-            };
+            let Ok(allowed) = self.num(tx, allowed).await else { continue };
             if !self.server_is_in(tx, allowed, self.server()).await? {
-                answer = Entry::Unknown;
                 continue;
             }
+            known = true;
             let part = tx.get(&USER_ROOMS, (user, allowed)).await?;
             if part.is_some_and(|part| part.value.membership == Membership::Join) {
                 return Ok(self.authoriser(tx, room, tip).await?.map_or(Entry::Powerless, Entry::By));
             }
         }
-        Ok(answer)
+        Ok(if listed && !known { Entry::Unknown } else { Entry::Refused })
     }
 
     /// A member of this server with the power to invite.
