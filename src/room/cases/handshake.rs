@@ -28,8 +28,7 @@ async fn template(rig: &Rig, handshake: Handshake, versions: Option<&[RoomVersio
 fn answered(rig: &Rig, rooms: &Rooms, template: &Template, handshake: Handshake) -> Arc<Pdu> {
     let content = Map::from_iter([("displayname".to_owned(), json!("Bob"))]);
     let bob = user("bob:b.test");
-    let answer =
-        Answer { room_id: &rig.id, version: &template.version, user: &bob, handshake, content: &content };
+    let answer = Answer { room_id: &rig.id, version: &template.version, user: &bob, handshake, content: &content };
     Arc::new(rooms.from_template(&answer, template.event.get().as_bytes()).unwrap())
 }
 

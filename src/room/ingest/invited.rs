@@ -95,9 +95,7 @@ impl Rooms {
         // Who made the invite may take it back; of anybody else the rules, which cannot be tried without the room's state,
         // might not let it pass. A knock is answered by whoever is in the room, and can be repeated.
         let invite = self.row(&view, room, part.event).await?;
-        if part.membership == Membership::Invite
-            && pdu.sender != *user
-            && invite.event.sender() != pdu.sender.as_str()
+        if part.membership == Membership::Invite && pdu.sender != *user && invite.event.sender() != pdu.sender.as_str()
         {
             return Ok(false);
         }
