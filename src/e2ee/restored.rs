@@ -40,7 +40,7 @@ impl Keys {
             tx.clear(&ONE_TIME, &());
             tx.clear(&COUNTS, &());
             tx.clear(&HEADS, &());
-            Ok::<_, kv::Error>(tx.commit().await?)
+            tx.commit().await
         })
         .await?;
         Ok(forgotten)

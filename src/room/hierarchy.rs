@@ -49,7 +49,7 @@ pub struct HierarchyPage {
 #[derive(Debug, Clone)]
 pub enum OwnRoom {
     /// The caller may know of it.
-    Shown(HierarchyRoom),
+    Shown(Box<HierarchyRoom>),
     /// The caller may not know of it.
     Hidden,
     /// This server is not in it.
@@ -190,7 +190,7 @@ impl Rooms {
         }
         let children = self.space_children(read, room, &summary, suggested_only).await?;
         let children_state = children.into_iter().map(|child| child.stripped).collect();
-        Ok(OwnRoom::Shown(HierarchyRoom { summary, children_state }))
+        Ok(OwnRoom::Shown(Box::new(HierarchyRoom { summary, children_state })))
     }
 
     /// A room that this server knows and `user` may know of.

@@ -49,7 +49,7 @@ impl Rig {
             counts: Counts::new(rooms.clone(), receipts.clone()),
             push_rules: Rules::new(db.clone(), rooms.clone()),
             keys: e2ee::Keys::new(db.clone(), "hearth.test".try_into().unwrap()),
-            mailbox: e2ee::Mailbox::new(db, clock.clone(), "hearth.test".try_into().unwrap()),
+            mailbox: e2ee::Mailbox::new(db, clock, "hearth.test".try_into().unwrap()),
         };
         Self { sync: Sync::new(sources, epoch), rooms, receipts, typing }
     }

@@ -59,8 +59,8 @@ impl Federation {
 
     /// Stops both.
     pub async fn stop(self) {
-        self.one.stop().await;
-        self.two.stop().await;
+        Box::pin(self.one.stop()).await;
+        Box::pin(self.two.stop()).await;
     }
 }
 

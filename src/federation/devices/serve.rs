@@ -36,7 +36,7 @@ impl RemoteDevices {
     /// [`DeviceError::UnknownUser`]
     pub async fn list(&self, user: &UserId) -> Result<DeviceList> {
         let view = self.db.view();
-        if !view.get(&USERS, user).await?.is_some_and(|row| !row.deactivated) {
+        if view.get(&USERS, user).await?.is_none_or(|row| row.deactivated) {
             return Err(DeviceError::UnknownUser);
         }
         let stream_id = view.get(&STREAMS, user).await?.unwrap_or(FIRST);

@@ -71,7 +71,7 @@ impl Inbound {
                 }
                 Err(error) if error.is_internal() => return Err(error),
                 Err(error) => {
-                    tracing::info!(event = %pdu.event_id, %error, "the state of old history is not to be had")
+                    tracing::info!(event = %pdu.event_id, %error, "the state of old history is not to be had");
                 }
             }
         }

@@ -133,7 +133,7 @@ impl Memberships {
 /// Events as clients outside of a room get them. What is no event is left out. The create event stays whole, so that
 /// the room's id can be checked by it (MSC4311).
 pub(super) fn stripped(events: &[Box<RawValue>], rules: &RoomVersionRules) -> Vec<String> {
-    let strip = |raw: &Box<RawValue>| {
+    let strip = |raw: &RawValue| {
         if raw.get().len() > MAX_STRIPPED_BYTES {
             return None;
         }
@@ -148,7 +148,7 @@ pub(super) fn stripped(events: &[Box<RawValue>], rules: &RoomVersionRules) -> Ve
         let complete = text("sender") && text("state_key") && text("type");
         (complete && event.get("content").is_some_and(Value::is_object)).then(|| Value::Object(event).to_string())
     };
-    events.iter().take(MAX_STRIPPED).filter_map(strip).collect()
+    events.iter().take(MAX_STRIPPED).filter_map(|raw| strip(raw)).collect()
 }
 
 /// An event in federation format as clients get it; `None` if it is none.

@@ -151,6 +151,7 @@ impl Rooms {
     }
 
     /// Appends an event that everything speaks for.
+    #[expect(clippy::too_many_arguments, reason = "all that was found out about the event")]
     async fn accept(
         &self,
         tx: &mut Tx,
