@@ -1,9 +1,9 @@
 //! Memberships that are made between two servers: one asks, another one that is in the room answers. Server-server
 //! API, "Joining Rooms", "Inviting to a room", "Leaving Rooms", "Knocking upon a room".
 //!
-//! **Owns** the templates that this server gives ([`Rooms::template`]) and what it makes of those of others
-//! ([`Rooms::from_template`]), whose events it takes in for others ([`Rooms::admit`]) and what it answers to that, and
-//! invites that the other server has to sign first ([`Rooms::draft_invite`], [`Rooms::add_invite`]).
+//! **Owns** the templates that this server gives ([`crate::Rooms::template`]) and what it makes of those of others
+//! ([`crate::Rooms::from_template`]), whose events it takes in for others ([`crate::Rooms::admit`]) and what it answers to that, and
+//! invites that the other server has to sign first ([`crate::Rooms::draft_invite`], [`crate::Rooms::add_invite`]).
 //! **Must not know** requests: `federation::membership` sends and answers them.
 //! **Invariant** Nothing is written before all who have to sign have done so.
 

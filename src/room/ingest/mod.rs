@@ -4,8 +4,8 @@
 //! its place; outliers; joining by the state that another server sends; history that is fetched later.
 //! **Must not know** where events come from. What is missing is answered, and fetched by the caller.
 //! **Invariants**
-//! - Every event that comes in passes [`Rooms::ingest`], [`Rooms::ingest_outliers`], [`Rooms::install`] or
-//!   [`Rooms::backfilled`], which all check it against its auth events.
+//! - Every event that comes in passes [`crate::Rooms::ingest`], [`crate::Rooms::ingest_outliers`], [`crate::Rooms::install`] or
+//!   [`crate::Rooms::backfilled`], which all check it against its auth events.
 //! - Soft-failed and rejected events are never extremities and never shown; nothing cites a rejected one.
 
 mod authorize;
