@@ -80,7 +80,7 @@ impl AuthEvents {
     }
 }
 
-/// A missing auth event is asked for only once: who cannot get it treats it as the rules do.
+/// What has to be ingested before an event, if anything.
 pub(super) fn missing(prev: Vec<OwnedEventId>, auth: Vec<OwnedEventId>) -> Option<Missing> {
     Some(Missing { prev, auth }).filter(|missing| !missing.is_empty())
 }
