@@ -26,7 +26,6 @@ pub mod routes;
 pub mod signed;
 pub mod state;
 mod stopping;
-mod turns;
 
 pub use auth::Caller;
 pub use config::{Config, RateLimit, RateLimitsConfig, WellKnownConfig};

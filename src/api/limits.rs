@@ -11,14 +11,11 @@ use std::{
     time::Duration,
 };
 
-use base::Clock;
+use base::{Clock, Turn, Turns};
 use parking_lot::Mutex;
-use ruma::{ServerName, UserId};
+use ruma::{OwnedServerName, ServerName, UserId};
 
-use crate::{
-    MatrixError, RateLimit, RateLimitsConfig,
-    turns::{Turn, Turns},
-};
+use crate::{MatrixError, RateLimit, RateLimitsConfig};
 
 /// What is limited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -93,7 +90,7 @@ struct Inner {
     clock: Clock,
     hasher: RandomState,
     shards: [Mutex<HashMap<(Class, Key), Bucket>>; SHARDS],
-    turns: Turns,
+    turns: Turns<OwnedServerName>,
 }
 
 /// When the bucket is full again, in microseconds since the epoch.
@@ -136,11 +133,11 @@ impl RateLimits {
     ///
     /// # Errors
     /// 429 when too many of its requests wait already.
-    pub(crate) async fn turn(&self, server: &ServerName) -> Result<Option<Turn>, MatrixError> {
+    pub(crate) async fn turn(&self, server: &ServerName) -> Result<Option<Turn<OwnedServerName>>, MatrixError> {
         if !self.0.config.enabled {
             return Ok(None);
         }
-        let turn = self.0.turns.wait(server).await;
+        let turn = self.0.turns.of(server.to_owned()).await;
         turn.map(Some).ok_or_else(|| MatrixError::limited(CROWDED))
     }
 

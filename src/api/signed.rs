@@ -2,6 +2,7 @@
 //! body, signature, rate limit, shape.
 
 use axum::extract::{FromRequest, Request};
+use base::Turn;
 use bytes::Bytes;
 use federation::{Signable, XMatrix};
 use http::{HeaderMap, header, request::Parts};
@@ -14,7 +15,6 @@ use crate::{
     AppState, Class, MatrixError, Peer,
     extract::{decode, read},
     limits::Key,
-    turns::Turn,
 };
 
 /// Largest body of a request that says nothing else, in bytes.
@@ -34,7 +34,7 @@ pub struct Signed<R> {
     /// The body as it came, for endpoints that keep what `R` does not know.
     pub body: Bytes,
     /// How many requests of one server are answered at once is bounded: this one ends with the handler.
-    _turn: Option<Turn>,
+    _turn: Option<Turn<OwnedServerName>>,
 }
 
 /// Marks a route whose body may have so many bytes; [`crate::Routes::add_sized`] sets it.

@@ -83,7 +83,7 @@ impl Rooms {
         check_content(&out.draft)?;
         let moment = self.moment();
         let room = self.num(&self.db.view(), room_id).await?;
-        let turn = self.queue.turn(room).await;
+        let turn = self.turns.of(room).await;
         let (event_id, pending) = kv::retry(|| async {
             let mut tx = self.db.begin();
             if let Some(id) = sent_before(&tx, room, out).await? {

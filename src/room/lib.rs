@@ -34,7 +34,6 @@ mod membership;
 mod num;
 mod present;
 mod projection;
-mod queue;
 mod redaction;
 pub mod relations;
 mod report;

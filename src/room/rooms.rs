@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
-use base::Clock;
+use base::{Clock, Turns};
 use event::Signer;
 use kv::{Db, Read};
 use parking_lot::Mutex;
 use ruma::{RoomVersionId, ServerName};
 use serde::{Deserialize, Serialize};
 
-use crate::{Projection, caches::Caches, num::RoomNum, queue::Queue, tables::LEASES};
+use crate::{Projection, caches::Caches, num::RoomNum, tables::LEASES};
 
 /// Room numbers leased at a time.
 const LEASE: u64 = 256;
@@ -35,7 +35,9 @@ pub struct Rooms {
     pub(crate) config: Arc<Config>,
     pub(crate) caches: Arc<Caches>,
     pub(crate) projections: Arc<Vec<Box<dyn Projection>>>,
-    pub(crate) queue: Arc<Queue>,
+    /// Lets the appends of a room pass one after the other. This saves retries; that they do not disturb each other
+    /// rests on the conflict check alone.
+    pub(crate) turns: Turns<RoomNum>,
     lease: Arc<Mutex<std::ops::Range<u64>>>,
 }
 
@@ -62,7 +64,7 @@ impl Rooms {
             config: Arc::new(config),
             caches: Arc::new(Caches::new(cache_bytes)),
             projections: Arc::new(projections),
-            queue: Arc::default(),
+            turns: Turns::default(),
             lease: Arc::default(),
         }
     }

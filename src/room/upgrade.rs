@@ -61,7 +61,7 @@ impl Rooms {
         let content = self.new_create_content(room, upgrade, &new_rules).await?;
         let founding = self.founding(&upgrade.user, upgrade.version.clone(), new_rules, content).await?;
         let moment = self.moment();
-        let turn = self.queue.turn(room).await;
+        let turn = self.turns.of(room).await;
         let (id, pending) =
             kv::retry(|| async { Box::pin(self.upgrade_once(room, upgrade, &founding, moment)).await }).await?;
         drop(turn);

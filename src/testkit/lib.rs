@@ -11,6 +11,7 @@ mod client;
 mod federation;
 mod http;
 mod remote;
+mod remote_member;
 mod server;
 mod tls;
 
@@ -18,5 +19,6 @@ pub use self::http::{Answer, Http};
 pub use client::Client;
 pub use federation::Federation;
 pub use remote::Remote;
+pub use remote_member::RemoteMember;
 pub use server::{Builder, TestServer};
 pub use tls::{Asked, Authority, FakeServer};

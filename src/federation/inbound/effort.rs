@@ -7,11 +7,13 @@ pub struct Effort {
     pub states: u32,
     /// Requests for single events.
     pub events: u32,
+    /// Whether it may still wait for what others fetch.
+    pub patient: bool,
 }
 
 impl Default for Effort {
     fn default() -> Self {
-        Self { gaps: 20, states: 10, events: 500 }
+        Self { gaps: 20, states: 10, events: 500, patient: true }
     }
 }
 

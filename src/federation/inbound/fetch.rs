@@ -1,13 +1,14 @@
 //! Getting what events refer to and what is not here.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use base::Turn;
 use bytes::Bytes;
 use event::{Pdu, RoomVersionRules};
 use futures::{StreamExt, stream};
-use room::{Ingested, Missing};
+use room::Ingested;
 use ruma::{
-    EventId, OwnedEventId, OwnedServerName, RoomId, ServerName, UInt,
+    EventId, OwnedEventId, OwnedRoomId, OwnedServerName, RoomId, ServerName, UInt,
     api::federation::{
         authorization::get_event_authorization,
         event::{get_event, get_missing_events, get_room_state, get_room_state_ids},
@@ -25,6 +26,8 @@ const GAP: u32 = 20;
 const FEW: usize = 50;
 /// Requests for single events at a time.
 const PARALLEL: usize = 8;
+/// How long somebody else may fetch for a room before others fetch on their own.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Most events of a state that is fetched.
 const MAX_STATE: usize = 200_000;
 /// Bytes of a state that is fetched.
@@ -70,9 +73,13 @@ impl Inbound {
         &self,
         from: &From<'_>,
         pdu: &Arc<Pdu>,
-        missing: Missing,
         effort: &mut Effort,
     ) -> Result<Ingested, InboundError> {
+        let _turn = self.missing_turn(from, effort).await;
+        let missing = match self.rooms.ingest(from.room, pdu, None).await? {
+            Ingested::Missing(missing) => missing,
+            became => return Ok(became),
+        };
         if !missing.prev.is_empty() {
             self.fetch_gap(from, pdu, effort).await?;
         }
@@ -82,6 +89,16 @@ impl Inbound {
         // Who pushes an event and keeps back what came before could make up the whole room around it: such an event is
         // not taken.
         Ok(self.rooms.ingest(from.room, pdu, None).await?)
+    }
+
+    /// Waits until nobody else fetches for the room: they may get just what is missing. A slow server is not waited for.
+    async fn missing_turn(&self, from: &From<'_>, effort: &mut Effort) -> Option<Turn<OwnedRoomId>> {
+        if !effort.patient {
+            return None;
+        }
+        let turn = tokio::time::timeout(PATIENCE, self.missing.of(from.room.to_owned())).await;
+        effort.patient = turn.is_ok();
+        turn.ok().flatten()
     }
 
     /// Ingests an event with the state after one of the previous events that are not here, as another server tells it.
@@ -220,7 +237,7 @@ impl Inbound {
 
     async fn fetch_whole_state(&self, from: &From<'_>, event: &EventId) -> Result<Vec<Arc<Pdu>>, InboundError> {
         let request = get_room_state::v1::Request::new(event.to_owned(), from.room.to_owned());
-        let call = Call::of(request)?.max_bytes(MAX_STATE_BYTES).timeout(std::time::Duration::from_secs(180));
+        let call = Call::of(request)?.max_bytes(MAX_STATE_BYTES).timeout(Duration::from_secs(180));
         let answer = self.client.call(from.server, call).await?;
         let state: State =
             serde_json::from_slice(&answer.body).map_err(|error| InboundError::Malformed(error.to_string()))?;

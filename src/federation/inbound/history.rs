@@ -30,7 +30,7 @@ impl Inbound {
     /// # Errors
     /// When storage fails. Servers that do not answer are passed over.
     pub async fn backfill(&self, room_id: &RoomId, place: Place) -> Result<bool, InboundError> {
-        let _turn = self.turns.of_room(room_id).await;
+        let _turn = self.history.of(room_id.to_owned()).await;
         let view = self.db.view();
         let room = self.rooms.num(&view, room_id).await?;
         let Some(gap) = self.rooms.gap_before(&view, room, place).await? else { return Ok(false) };

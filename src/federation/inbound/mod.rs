@@ -8,7 +8,9 @@
 //! ```
 //! **Invariants**
 //! - A PDU fails alone: the transaction is answered with a result for each.
-//! - One transaction of a server is worked on at a time, and one transaction's part of a room.
+//! - One transaction of a server is worked on at a time.
+//! - A server that answers slowly, or not, holds up nobody else: nothing is held while another server is asked that
+//!   others would wait for without end.
 //! - What a PDU makes us fetch is bounded by [`Effort`].
 
 mod edu;
@@ -18,15 +20,13 @@ mod fetch;
 mod history;
 mod received;
 mod transaction;
-mod turns;
 mod verify;
 
-use std::sync::Arc;
-
-use base::Clock;
+use base::{Clock, Turns};
 use ephemeral::{Presence, Receipts, Typing};
 use kv::Db;
 use room::Rooms;
+use ruma::{OwnedRoomId, OwnedServerName};
 
 pub use effort::Effort;
 pub use error::InboundError;
@@ -34,7 +34,7 @@ pub use received::ReceivedRow;
 pub use transaction::{MAX_TRANSACTION_BYTES, PduResult};
 pub use verify::{Checks, Refused};
 
-use crate::{Client, RemoteDevices, inbound::turns::Turns};
+use crate::{Client, RemoteDevices};
 
 /// Takes in what other servers send. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -45,7 +45,12 @@ pub struct Inbound {
     pub(crate) client: Client,
     pub(crate) checks: Checks,
     pub(crate) edus: Edus,
-    turns: Arc<Turns>,
+    /// One transaction of a server at a time.
+    transactions: Turns<OwnedServerName>,
+    /// Who fetches for a room what came before its newest events.
+    missing: Turns<OwnedRoomId>,
+    /// Who fetches for a room what came before a gap in its history.
+    history: Turns<OwnedRoomId>,
 }
 
 /// Where EDUs go.
@@ -65,7 +70,8 @@ impl Inbound {
     /// Takes in events to `rooms`, asking with `client` for what is missing.
     #[must_use]
     pub fn new(db: Db, clock: Clock, rooms: Rooms, client: Client, checks: Checks, edus: Edus) -> Self {
-        Self { db, clock, rooms, client, checks, edus, turns: Arc::default() }
+        let (transactions, missing, history) = Default::default();
+        Self { db, clock, rooms, client, checks, edus, transactions, missing, history }
     }
 
     /// What checks the signatures of events.

@@ -61,7 +61,7 @@ impl Inbound {
                 "a transaction has at most {MAX_PDUS} PDUs and {MAX_EDUS} EDUs"
             )));
         }
-        let _turn = self.turns.of_server(origin).await;
+        let _turn = self.transactions.of(origin.to_owned()).await;
         if let Some(answer) = self.answered(origin, txn_id).await? {
             return Ok(answer);
         }
@@ -136,7 +136,6 @@ impl Inbound {
             }
         }
         drop(view);
-        let _turn = self.turns.of_room(room).await;
         self.run(&from, &good, &mut results).await?;
         Ok(results)
     }
@@ -161,7 +160,7 @@ impl Inbound {
             let done = became.len();
             for (pdu, became) in left.iter().zip(became) {
                 let became = match became {
-                    Ingested::Missing(missing) => self.complete(from, pdu, missing, &mut effort).await,
+                    Ingested::Missing(_) => self.complete(from, pdu, &mut effort).await,
                     other => Ok(other),
                 };
                 note(results, pdu, became)?;
@@ -176,7 +175,7 @@ impl Inbound {
 
     async fn alone(&self, from: &From<'_>, pdu: &Arc<Pdu>, effort: &mut Effort) -> Result<Ingested, InboundError> {
         match self.rooms.ingest(from.room, pdu, None).await? {
-            Ingested::Missing(missing) => self.complete(from, pdu, missing, effort).await,
+            Ingested::Missing(_) => self.complete(from, pdu, effort).await,
             other => Ok(other),
         }
     }

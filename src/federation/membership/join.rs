@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use base::Turn;
 use bytes::Bytes;
 use event::{Pdu, RoomVersionRules};
 use room::{Ingested, RemoteState, handshake::Handshake};
-use ruma::{OwnedServerName, RoomId, RoomVersionId, ServerName, UserId};
+use ruma::{OwnedRoomId, OwnedServerName, RoomId, RoomVersionId, ServerName, UserId};
 use serde_json::{Map, Value};
-use tokio::sync::MutexGuard;
 
 use super::{MembershipError, Memberships, Result, ask::Wish, state::Entered};
 
@@ -26,8 +26,8 @@ pub struct Entering<'a> {
 
 impl Memberships {
     /// Waits until nobody else enters the room. Who held the turn before may have brought this server into it.
-    pub async fn turn(&self, room_id: &RoomId) -> Option<MutexGuard<'_, ()>> {
-        self.turns.of(room_id).await
+    pub async fn turn(&self, room_id: &RoomId) -> Option<Turn<OwnedRoomId>> {
+        self.turns.of(room_id.to_owned()).await
     }
 
     /// Brings a local user into a room through another server: each is tried until one lets them in. If this server is

@@ -18,12 +18,10 @@ mod serve;
 mod serve_invite;
 mod state;
 mod third_party;
-mod turns;
 
-use std::sync::Arc;
-
+use base::Turns;
 use room::Rooms;
-use ruma::{OwnedServerName, RoomId, ServerName};
+use ruma::{OwnedRoomId, OwnedServerName, RoomId, ServerName};
 
 pub use error::MembershipError;
 pub use join::Entering;
@@ -31,7 +29,7 @@ pub use serve::{Received, Welcome};
 pub use serve_invite::{CheckedInvite, IncomingInvite};
 pub use third_party::{Bound, MAX_BOUND};
 
-use crate::{Client, inbound::Checks, membership::turns::Turns};
+use crate::{Client, inbound::Checks};
 
 /// Result with a [`MembershipError`].
 pub type Result<T, E = MembershipError> = std::result::Result<T, E>;
@@ -45,14 +43,14 @@ pub struct Memberships {
     rooms: Rooms,
     client: Client,
     checks: Checks,
-    turns: Arc<Turns>,
+    turns: Turns<OwnedRoomId>,
 }
 
 impl Memberships {
     /// Those of `rooms`; other servers are asked by `client`, what they send is checked by `checks`.
     #[must_use]
     pub fn new(rooms: Rooms, client: Client, checks: Checks) -> Self {
-        Self { rooms, client, checks, turns: Arc::default() }
+        Self { rooms, client, checks, turns: Turns::default() }
     }
 
     /// The servers to ask, each once and without us, in the order given; the one that the room id names if nobody else

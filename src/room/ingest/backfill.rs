@@ -47,7 +47,7 @@ impl Rooms {
     ) -> Result<usize> {
         let room = self.num(&self.db.view(), room_id).await?;
         let ordered = by_prev(pdus);
-        let turn = self.queue.turn(room).await;
+        let turn = self.turns.of(room).await;
         let (count, pending) = kv::retry(|| async {
             let mut tx = self.db.begin();
             let info = self.info(&tx, room).await?;

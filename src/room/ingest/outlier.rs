@@ -28,7 +28,7 @@ impl Rooms {
     pub async fn ingest_outliers(&self, room_id: &RoomId, pdus: &[Arc<Pdu>]) -> Result<()> {
         let room = self.num(&self.db.view(), room_id).await?;
         let ordered = by_auth(pdus);
-        let turn = self.queue.turn(room).await;
+        let turn = self.turns.of(room).await;
         let pending = kv::retry(|| async {
             let mut tx = self.db.begin();
             let info = self.info(&tx, room).await?;

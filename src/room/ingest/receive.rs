@@ -67,7 +67,7 @@ impl Rooms {
         origin: Option<&ServerName>,
     ) -> Result<Vec<Ingested>> {
         let room = self.num(&self.db.view(), room_id).await?;
-        let turn = self.queue.turn(room).await;
+        let turn = self.turns.of(room).await;
         let (all, pending) = kv::retry(|| async {
             let mut tx = self.db.begin();
             let info = self.info(&tx, room).await?;

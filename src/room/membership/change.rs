@@ -163,7 +163,7 @@ impl Rooms {
     pub async fn change_member(&self, room_id: &RoomId, change: &MemberChange) -> Result<bool> {
         let moment = self.moment();
         let room = self.num(&self.db.view(), room_id).await?;
-        let turn = self.queue.turn(room).await;
+        let turn = self.turns.of(room).await;
         let pending = kv::retry(|| async {
             let mut tx = self.db.begin();
             let mut tip = self.tip(&tx, room).await?;

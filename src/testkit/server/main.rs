@@ -18,6 +18,7 @@ mod federated_devices;
 mod federated_members;
 mod federation_auth;
 mod federation_client;
+mod federation_inbound;
 mod federation_keys;
 mod federation_queue;
 mod history;
