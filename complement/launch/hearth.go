@@ -3,13 +3,18 @@ package launch
 import (
 	_ "embed"
 	"os"
+	"path/filepath"
 )
 
 //go:embed hearth.toml
 var hearthConfig string
 
 func (o order) prepareHearth() ([]string, error) {
-	config, err := render(hearthConfig, o.values(nil))
+	appservices, err := filepath.Glob(filepath.Join(o.complement(), "appservice", "*.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	config, err := render(hearthConfig, o.values(appservices))
 	if err != nil {
 		return nil, err
 	}

@@ -115,6 +115,25 @@ impl Accounts {
         .await
     }
 
+    /// Gives a device another display name, or adds it without tokens: nobody logs in on it. Whether it was added.
+    ///
+    /// # Errors
+    /// [`AccountError::BadDeviceId`], [`AccountError::DeviceIdTaken`].
+    pub async fn put_device(&self, user: &UserId, device: &DeviceId, name: Option<&str>) -> Result<bool> {
+        let now = self.clock.now();
+        match self.rename_device(user, device, name).await {
+            Err(AccountError::UnknownDevice) => {}
+            other => return other.map(|()| false),
+        }
+        kv::retry(|| async {
+            let mut tx = self.db.begin();
+            self.add_device_in(&mut tx, user, device, name, now).await?;
+            tx.commit().await?;
+            Ok(true)
+        })
+        .await
+    }
+
     /// Removes devices with their tokens and all that other crates keep for them; unknown ones are passed over.
     ///
     /// # Errors

@@ -25,6 +25,8 @@ pub enum Permit {
         /// The account may administrate the server.
         admin: bool,
     },
+    /// An application service wants it, in its namespaces; names that are reserved for people are free to it.
+    Appservice,
 }
 
 impl std::fmt::Debug for Permit {
@@ -33,6 +35,7 @@ impl std::fmt::Debug for Permit {
             Self::Mode => "Mode",
             Self::FirstAdmin(_) => "FirstAdmin",
             Self::Operator { .. } => "Operator",
+            Self::Appservice => "Appservice",
         })
     }
 }
@@ -118,7 +121,10 @@ impl Accounts {
                 &made_up
             }
         };
-        let user = self.check_name(name).await?;
+        let user = match new.permit {
+            Permit::Appservice => self.free_name(name).await?,
+            _ => self.check_name(name).await?,
+        };
         let prepared = new.device.as_ref().map(|device| self.prepare(device).map(|made| (device, made))).transpose()?;
         let admin = matches!(new.permit, Permit::FirstAdmin(_) | Permit::Operator { admin: true });
         let row = UserRow { created: self.clock.now(), admin, ..UserRow::default() };

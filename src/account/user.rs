@@ -34,10 +34,16 @@ impl Accounts {
     /// # Errors
     /// [`AccountError::InvalidName`], [`AccountError::NameReserved`], [`AccountError::NameTaken`].
     pub async fn check_name(&self, name: &str) -> Result<OwnedUserId> {
-        let user = user_id(name, &self.server)?;
+        user_id(name, &self.server)?;
         if self.config.registration.reserved_names.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
             return Err(AccountError::NameReserved);
         }
+        self.free_name(name).await
+    }
+
+    /// The same without regard to reserved names.
+    pub(crate) async fn free_name(&self, name: &str) -> Result<OwnedUserId> {
+        let user = user_id(name, &self.server)?;
         match self.user(&user).await? {
             Some(_) => Err(AccountError::NameTaken),
             None => Ok(user),

@@ -1,6 +1,7 @@
 //! Where domain errors become HTTP: one `From` per domain error, without wildcard arms, one file per crate.
 
 mod account;
+mod appservice;
 mod e2ee;
 mod ephemeral;
 mod federation;

@@ -2,6 +2,7 @@
 //! body, shape.
 
 use account::UserRow;
+use appservice::Appservice;
 use std::borrow::Cow;
 
 use axum::{
@@ -30,10 +31,12 @@ use crate::{
 pub struct Authed<R> {
     /// Who asks.
     pub user: OwnedUserId,
-    /// From which device.
-    pub device: OwnedDeviceId,
+    /// From which device; an application service need not say.
+    pub device: Option<OwnedDeviceId>,
     /// The account's flags.
     pub account: UserRow,
+    /// The application service that acts for the user, if its token was given.
+    pub appservice: Option<Appservice>,
     /// Where from.
     pub peer: Peer,
     /// What is asked.
@@ -70,12 +73,13 @@ where
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, MatrixError> {
         let (mut parts, body) = request.into_parts();
-        let Caller { user, device, account } = auth::caller(&state.accounts, &parts).await?;
+        let caller = auth::caller(state, &parts).await?;
         let peer = Peer::of(&parts.extensions);
-        limit(&parts, state, || Key::user(&user))?;
+        limit_caller(&parts, state, &caller)?;
+        let Caller { user, device, account, appservice } = caller;
         let body = read(body, state.config.max_body_bytes).await?;
         let req = decode(&mut parts, &body, state).await?;
-        Ok(Self { user, device, account, peer, req, body })
+        Ok(Self { user, device, account, appservice, peer, req, body })
     }
 }
 
@@ -87,9 +91,12 @@ where
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, MatrixError> {
         let (mut parts, body) = request.into_parts();
-        let caller = auth::optional(&state.accounts, &parts).await?;
+        let caller = auth::optional(state, &parts).await?;
         let peer = Peer::of(&parts.extensions);
-        limit(&parts, state, || caller.as_ref().map_or(Key::Ip(peer.0), |caller| Key::user(&caller.user)))?;
+        match &caller {
+            Some(caller) => limit_caller(&parts, state, caller)?,
+            None => limit(&parts, state, || Key::Ip(peer.0))?,
+        }
         let body = read(body, state.config.max_body_bytes).await?;
         let req = decode(&mut parts, &body, state).await?;
         Ok(Self { caller, peer, req })
@@ -117,8 +124,8 @@ impl FromRequestParts<AppState> for Caller {
     type Rejection = MatrixError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, MatrixError> {
-        let caller = auth::caller(&state.accounts, parts).await?;
-        limit(parts, state, || Key::user(&caller.user))?;
+        let caller = auth::caller(state, parts).await?;
+        limit_caller(parts, state, &caller)?;
         Ok(caller)
     }
 }
@@ -129,6 +136,22 @@ impl FromRequestParts<AppState> for Peer {
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Self::Rejection> {
         Ok(Self::of(&parts.extensions))
     }
+}
+
+/// The application service that asks, for endpoints that others use without a token.
+#[derive(Debug)]
+pub struct ByAppservice(pub Option<Appservice>);
+
+impl FromRequestParts<AppState> for ByAppservice {
+    type Rejection = MatrixError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, MatrixError> {
+        auth::appservice(state, parts).map(Self)
+    }
+}
+
+fn limit_caller(parts: &Parts, state: &AppState, caller: &Caller) -> Result<(), MatrixError> {
+    if caller.is_limited() { limit(parts, state, || Key::user(&caller.user)) } else { Ok(()) }
 }
 
 /// Takes one token from the bucket of the route's class, if its line in the routes names one.

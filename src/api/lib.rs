@@ -30,7 +30,7 @@ mod stopping;
 pub use auth::Caller;
 pub use config::{Config, RateLimit, RateLimitsConfig, WellKnownConfig};
 pub use error::MatrixError;
-pub use extract::{Authed, MaybeAuthed, Public};
+pub use extract::{Authed, ByAppservice, MaybeAuthed, Public};
 pub use json::{JsonBody, JsonReply, PathArgs};
 pub use limits::{Class, RateLimits};
 pub use peer::Peer;

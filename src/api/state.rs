@@ -3,6 +3,7 @@
 use std::{ops::Deref, sync::Arc};
 
 use account::{AccountData, Accounts, Filters, Profiles, Uia};
+use appservice::Appservices;
 use axum::extract::FromRef;
 use e2ee::{Backups, Dehydrated, Keys, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
@@ -59,6 +60,8 @@ parts! {
     accounts: Accounts,
     /// User-interactive authentication.
     uia: Uia,
+    /// Application services.
+    appservices: Appservices,
     /// Profiles.
     profiles: Profiles,
     /// Account data.

@@ -42,6 +42,9 @@ pub enum Error {
     /// Other servers cannot be talked to.
     #[error("federation: {0}")]
     Outbound(#[from] outbound::Error),
+    /// An application service's registration is wrong.
+    #[error("{0}")]
+    Appservice(#[from] appservice::RegistrationError),
     /// A command was refused.
     #[error("{0}")]
     Refused(String),

@@ -7,6 +7,7 @@ use std::{
 
 use account::{AccountData, Accounts, DeviceProjection, Filters, Profiles, Uia};
 use api::{AppState, Parts, RateLimits, Stopping};
+use appservice::Appservices;
 use base::Clock;
 use e2ee::{Backups, Dehydrated, Keys, KeysProjection, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
@@ -124,6 +125,7 @@ impl Wired {
     /// When the database is not ours.
     pub async fn on(engine: Arc<dyn Engine>, config: &Config, clock: Clock) -> Result<Self, Error> {
         let (stop, _) = watch::channel(false);
+        let services = appservice::load(&config.appservices, &config.server_name)?;
         let db = Db::new(engine);
         kv::schema::open(&db, &tables()).await?;
         let server = config.server_name.clone();
@@ -134,6 +136,8 @@ impl Wired {
         let epoch = guard.check(&keys).await?;
         let accounts =
             Accounts::open(db.clone(), clock.clone(), server.clone(), config.accounts(), device_projections()).await?;
+        let appservices = Appservices::new(db.clone(), accounts.clone(), services);
+        appservices.add_senders().await?;
         let media = media(&db, &clock, config, &config.data_dir.join("media"))?;
         let outbound = Outbound::new(&config.federation.outbound())?;
         let policy = Policy::new(&config.federation);
@@ -202,6 +206,7 @@ impl Wired {
             config: Arc::new(config.http()),
             stopping: Stopping::new(stop.subscribe()),
             limits: RateLimits::new(config.rate_limits.clone(), clock.clone()),
+            appservices,
             typing,
             receipts,
             presence,

@@ -1,12 +1,13 @@
 //! Starts whole servers in this process and talks to them as clients do, so that a test is five lines long.
 //!
-//! **Owns** [`TestServer`], [`Federation`], [`Client`], [`Remote`], the small HTTP client below them ([`Http`]), and servers under TLS
+//! **Owns** [`TestServer`], [`Federation`], [`Client`], [`Remote`], [`FakeAppservice`], the small HTTP client below them ([`Http`]), and servers under TLS
 //! that answer what a test says ([`FakeServer`]).
 //! **Must not know** what any endpoint answers beyond what its helpers read.
 //! **Tables**, **tasks**: none. For tests only: it panics where a test is to fail.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod appservice;
 mod client;
 mod federation;
 mod http;
@@ -16,6 +17,7 @@ mod server;
 mod tls;
 
 pub use self::http::{Answer, Http};
+pub use appservice::{AppserviceRequest, FakeAppservice};
 pub use client::Client;
 pub use federation::Federation;
 pub use remote::Remote;

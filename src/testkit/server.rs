@@ -44,6 +44,16 @@ impl Builder {
         self
     }
 
+    /// Registers an application service by the text of its registration file.
+    #[must_use]
+    pub fn appservice(self, registration: &str) -> Self {
+        self.config_in(|config, dir| {
+            let file = dir.join(format!("appservice-{}.yaml", config.appservices.registrations.len()));
+            std::fs::write(&file, registration).expect("a file");
+            config.appservices.registrations.push(file);
+        })
+    }
+
     /// Keeps everything but media in memory.
     #[must_use]
     pub fn in_memory(mut self) -> Self {
@@ -142,6 +152,12 @@ impl TestServer {
         let client = self.user(name).await;
         let room = client.create_room(json!({ "preset": "public_chat" })).await;
         (client, room)
+    }
+
+    /// The application service whose `as_token` is this, acting as its own user.
+    pub fn acting(&self, user: &str, as_token: &str) -> Client {
+        let user = format!("@{user}:{}", self.config.server_name);
+        Client::new(self.http.clone(), &json!({ "user_id": user, "device_id": "", "access_token": as_token }))
     }
 
     async fn post(&self, path: &str, body: &Value) -> Value {

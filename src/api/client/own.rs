@@ -1,6 +1,7 @@
 use account::UserRow;
 use http::StatusCode;
-use ruma::{UserId, api::error::ErrorCode};
+use room::Once;
+use ruma::{OwnedDeviceId, OwnedTransactionId, UserId, api::error::ErrorCode};
 
 use crate::MatrixError;
 
@@ -22,4 +23,22 @@ pub fn not_suspended(account: &UserRow) -> Result<(), MatrixError> {
         return Err(MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::UserSuspended, message));
     }
     Ok(())
+}
+
+/// Where a transaction id counts: on the device, or for a user as whom an application service acts without one.
+pub fn once(device: Option<OwnedDeviceId>, id: OwnedTransactionId) -> Option<Once> {
+    Some(Once { device: device.unwrap_or_else(no_device), id })
+}
+
+/// Stands for the device of who acts without one; no device has this id.
+pub fn no_device() -> OwnedDeviceId {
+    "".into()
+}
+
+/// The device of a request that is about one.
+///
+/// # Errors
+/// 400 `M_MISSING_PARAM` for an application service that names none.
+pub fn device(device: Option<OwnedDeviceId>) -> Result<OwnedDeviceId, MatrixError> {
+    device.ok_or_else(|| MatrixError::missing_param("device_id: this is about a device, so one has to be named"))
 }

@@ -11,7 +11,7 @@ use crate::MatrixError;
 #[derive(Debug)]
 pub struct Reader {
     user: OwnedUserId,
-    device: OwnedDeviceId,
+    device: Option<OwnedDeviceId>,
     now: u64,
     ignored: HashSet<OwnedUserId>,
 }
@@ -26,15 +26,20 @@ impl Reader {
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn new(data: &AccountData, rooms: &Rooms, user: &UserId, device: &DeviceId) -> Result<Self, MatrixError> {
+    pub async fn new(
+        data: &AccountData,
+        rooms: &Rooms,
+        user: &UserId,
+        device: Option<&DeviceId>,
+    ) -> Result<Self, MatrixError> {
         let list = data.get(user, None, "m.ignored_user_list").await?;
         let list = list.and_then(|json| serde_json::from_str::<IgnoredUsers>(&json).ok());
         let ignored = list.map(|list| list.ignored_users.into_keys().collect()).unwrap_or_default();
-        Ok(Self { user: user.to_owned(), device: device.to_owned(), now: rooms.clock().now(), ignored })
+        Ok(Self { user: user.to_owned(), device: device.map(ToOwned::to_owned), now: rooms.clock().now(), ignored })
     }
 
     /// As the domain takes it.
     pub fn viewer(&self) -> Viewer<'_> {
-        Viewer { user: &self.user, device: Some(&self.device), now: self.now, ignored: &self.ignored }
+        Viewer { user: &self.user, device: self.device.as_deref(), now: self.now, ignored: &self.ignored }
     }
 }

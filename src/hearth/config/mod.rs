@@ -66,6 +66,9 @@ pub struct Config {
     /// Other servers.
     #[serde(default)]
     pub federation: federation::Config,
+    /// Bridges and other programs that act for many users: application services.
+    #[serde(default)]
+    pub appservices: appservice::Config,
 }
 
 /// What is wrong with the configuration.

@@ -12,6 +12,7 @@
 )]
 
 mod accounts;
+mod appservice_identity;
 mod coverage;
 mod edge;
 mod federated_devices;

@@ -26,6 +26,6 @@ pub async fn change_password(
     let operation = Operation::new("change password", Some(user.clone()), body.new_password.as_bytes());
     uia.check(&operation, &UiaFlow::password(), body.auth.data()).await?;
     let log_out = body.logout_devices.unwrap_or(true);
-    accounts.set_password(&user, &body.new_password, log_out, Some(&device)).await?;
+    accounts.set_password(&user, &body.new_password, log_out, device.as_deref()).await?;
     Ok(Reply(Response::new()))
 }

@@ -19,11 +19,13 @@ pub struct Body {
 pub async fn deactivate(
     State(flows): State<Flows>,
     State(uia): State<Uia>,
-    Caller { user, .. }: Caller,
+    Caller { user, appservice, .. }: Caller,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<Reply<Response>, MatrixError> {
     let operation = Operation::new("deactivate", Some(user.clone()), &[u8::from(body.erase)]);
-    uia.check(&operation, &UiaFlow::password(), body.auth.data()).await?;
+    if appservice.is_none() {
+        uia.check(&operation, &UiaFlow::password(), body.auth.data()).await?;
+    }
     flows.deactivate(&user, body.erase).await?;
     Ok(Reply(Response::new(ThirdPartyIdRemovalStatus::Success)))
 }

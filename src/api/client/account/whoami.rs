@@ -5,6 +5,6 @@ use crate::{Authed, MatrixError, Reply};
 /// `GET /_matrix/client/v3/account/whoami`
 pub async fn whoami(Authed { user, device, account, .. }: Authed<Request>) -> Result<Reply<Response>, MatrixError> {
     let mut response = Response::new(user, account.guest);
-    response.device_id = Some(device);
+    response.device_id = device;
     Ok(Reply(response))
 }

@@ -1,3 +1,4 @@
+use appservice::Appservices;
 use axum::extract::State;
 use flows::Flows;
 use http::StatusCode;
@@ -21,7 +22,8 @@ use crate::{Authed, MatrixError, Reply, client::own::not_suspended};
 /// `POST /_matrix/client/v3/createRoom`
 pub async fn create_room(
     State(flows): State<Flows>,
-    Authed { user, account, mut req, .. }: Authed<Request>,
+    State(appservices): State<Appservices>,
+    Authed { user, account, appservice, mut req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
     not_suspended(&account)?;
     if !req.invite_3pid.is_empty() {
@@ -30,6 +32,9 @@ pub async fn create_room(
     }
     let invites = std::mem::take(&mut req.invite);
     let new = asked_for(&flows, user, req)?;
+    if let Some(alias) = &new.alias {
+        appservices.check_alias(appservice.as_ref(), alias)?;
+    }
     Ok(Reply(Response::new(flows.create(new, invites).await?)))
 }
 

@@ -8,12 +8,14 @@ use crate::{Caller, JsonBody, MatrixError, PathArgs, Reply, client::auth::OnlyAu
 pub async fn delete(
     State(accounts): State<Accounts>,
     State(uia): State<Uia>,
-    Caller { user, .. }: Caller,
+    Caller { user, appservice, .. }: Caller,
     PathArgs(device): PathArgs<OwnedDeviceId>,
     JsonBody(body): JsonBody<OnlyAuth>,
 ) -> Result<Reply<Response>, MatrixError> {
     let operation = Operation::new("delete device", Some(user.clone()), device.as_str().as_bytes());
-    uia.check(&operation, &UiaFlow::password(), body.data()).await?;
+    if appservice.is_none() {
+        uia.check(&operation, &UiaFlow::password(), body.data()).await?;
+    }
     accounts.remove_devices(&user, &[device]).await?;
     Ok(Reply(Response::new()))
 }

@@ -17,12 +17,14 @@ pub struct Body {
 pub async fn delete_many(
     State(accounts): State<Accounts>,
     State(uia): State<Uia>,
-    Caller { user, .. }: Caller,
+    Caller { user, appservice, .. }: Caller,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<Reply<Response>, MatrixError> {
     let devices: Vec<_> = body.devices.iter().map(|device| device.as_str()).collect();
     let operation = Operation::new("delete devices", Some(user.clone()), devices.join("\0").as_bytes());
-    uia.check(&operation, &UiaFlow::password(), body.auth.data()).await?;
+    if appservice.is_none() {
+        uia.check(&operation, &UiaFlow::password(), body.auth.data()).await?;
+    }
     accounts.remove_devices(&user, &body.devices).await?;
     Ok(Reply(Response::new()))
 }

@@ -16,7 +16,7 @@ pub async fn context(
     Authed { user, device, req, .. }: Authed<Request>,
 ) -> Result<RawReply, MatrixError> {
     let view = rooms.db().view();
-    let reader = Reader::new(&data, &rooms, &user, &device).await?;
+    let reader = Reader::new(&data, &rooms, &user, device.as_deref()).await?;
     let viewer = reader.viewer();
     let access = rooms.access(&view, &user, &req.room_id).await?;
     let (room, row) = rooms.visible_event(&view, &viewer, &req.room_id, &req.event_id).await?;

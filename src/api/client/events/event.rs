@@ -13,7 +13,7 @@ pub async fn event(
     Authed { user, device, req, .. }: Authed<Request>,
 ) -> Result<RawReply, MatrixError> {
     let view = rooms.db().view();
-    let reader = Reader::new(&data, &rooms, &user, &device).await?;
+    let reader = Reader::new(&data, &rooms, &user, device.as_deref()).await?;
     let (room, row) = rooms.visible_event(&view, &reader.viewer(), &req.room_id, &req.event_id).await?;
     let json = rooms.present(&view, room, &reader.viewer(), &[row], ClientFormat::Full, true).await?;
     Ok(json.into_iter().next().unwrap_or_default().into())

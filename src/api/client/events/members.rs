@@ -20,7 +20,7 @@ pub async fn members(
     let access = rooms.access(&view, &user, &req.room_id).await?;
     let (wanted, unwanted) = (membership(req.membership.as_ref())?, membership(req.not_membership.as_ref())?);
     let rows = rooms.member_rows(&view, &access, at, wanted, unwanted).await?;
-    let reader = Reader::new(&data, &rooms, &user, &device).await?;
+    let reader = Reader::new(&data, &rooms, &user, device.as_deref()).await?;
     let chunk = |out: &mut Vec<u8>| rooms.write_plain(&reader.viewer(), &rows, ClientFormat::Full, out);
     Ok(Written::default().with("chunk", chunk).into())
 }

@@ -6,7 +6,7 @@ use ruma::CanonicalJsonObject;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{Caller, JsonBody, JsonReply, MatrixError};
+use crate::{Caller, JsonBody, JsonReply, MatrixError, client::own};
 
 /// What a client sends.
 #[derive(Deserialize)]
@@ -25,6 +25,7 @@ pub async fn upload(
     JsonBody(body): JsonBody<Body>,
 ) -> Result<JsonReply, MatrixError> {
     let Body { device_keys, one_time_keys: one_time, fallback_keys: fallback } = body;
+    let device = own::device(device)?;
     let counts = keys.upload(&user, &device, &DeviceUpload { device_keys, one_time, fallback }).await?;
     Ok(JsonReply(json!({ "one_time_key_counts": counts.one_time })))
 }

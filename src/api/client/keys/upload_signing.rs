@@ -21,12 +21,12 @@ pub struct Body {
 pub async fn upload_signing(
     State(keys): State<Keys>,
     State(uia): State<Uia>,
-    Caller { user, .. }: Caller,
+    Caller { user, appservice, .. }: Caller,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<Reply<Response>, MatrixError> {
     let Body { master_key: master, self_signing_key: self_signing, user_signing_key: user_signing, auth } = body;
     let upload = CrossSigningUpload { master, self_signing, user_signing };
-    if keys.needs_authentication(&user, &upload).await? {
+    if appservice.is_none() && keys.needs_authentication(&user, &upload).await? {
         let bound = json!([upload.master, upload.self_signing, upload.user_signing]).to_string();
         let operation = Operation::new("cross-signing", Some(user.clone()), bound.as_bytes());
         uia.check(&operation, &UiaFlow::password(), auth.data()).await?;

@@ -3,17 +3,19 @@ use flows::Flows;
 use ruma::api::client::membership::join_room_by_id_or_alias::v3::{Request, Response};
 
 use super::{extra, limit_room};
-use crate::{Authed, Class, MatrixError, RateLimits, Reply, client::own::not_suspended};
+use crate::{Authed, Class, MatrixError, RateLimits, Reply, auth::is_limited, client::own::not_suspended};
 
 /// `POST /_matrix/client/v3/join/{roomIdOrAlias}`
 pub async fn join(
     State(flows): State<Flows>,
     State(limits): State<RateLimits>,
-    Authed { user, account, req, body, .. }: Authed<Request>,
+    Authed { user, account, appservice, req, body, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
     not_suspended(&account)?;
     let (room, via) = flows.place_of(&req.room_id_or_alias, req.via).await?;
-    limit_room(&limits, Class::JoinPerRoom, &room)?;
+    if is_limited(appservice.as_ref(), &user) {
+        limit_room(&limits, Class::JoinPerRoom, &room)?;
+    }
     flows.join(&user, &room, &via, req.reason, extra(&body)).await?;
     Ok(Reply(Response::new(room)))
 }

@@ -41,7 +41,7 @@ pub async fn messages(
         limit: page_size(Some(req.limit), 10),
         filter: &filter,
     };
-    let reader = Reader::new(&data, &rooms, &user, &device).await?;
+    let reader = Reader::new(&data, &rooms, &user, device.as_deref()).await?;
     let viewer = reader.viewer();
     let mut page = rooms.history(&view, &access, &viewer, &query).await?;
     for _ in 0..MAX_FETCHES {

@@ -26,7 +26,7 @@ pub async fn list(
     let limit = page_size(req.limit, DEFAULT).clamp(1, MOST);
     let highlights = req.only.as_deref() == Some("highlight");
     let page = counts.page(&user, req.from.as_deref(), limit, highlights).await?;
-    let reader = Reader::new(&data, &rooms, &user, &device).await?;
+    let reader = Reader::new(&data, &rooms, &user, device.as_deref()).await?;
     let mut notifications = Vec::with_capacity(page.notifications.len());
     for notification in page.notifications {
         notifications.push(shown(&rooms, &reader, notification).await?);

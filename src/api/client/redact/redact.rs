@@ -1,8 +1,11 @@
 use axum::extract::State;
-use room::{Once, Rooms};
+use room::Rooms;
 use ruma::api::client::redact::redact_event::v3::{Request, Response};
 
-use crate::{Authed, MatrixError, Reply, client::own::not_suspended};
+use crate::{
+    Authed, MatrixError, Reply,
+    client::own::{not_suspended, once},
+};
 
 /// `PUT /_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}`
 pub async fn redact(
@@ -13,7 +16,7 @@ pub async fn redact(
     if account.suspended && !rooms.is_sender(&req.room_id, &req.event_id, &user).await? {
         not_suspended(&account)?;
     }
-    let once = Some(Once { device, id: req.txn_id });
+    let once = once(device, req.txn_id);
     let event_id = rooms.redact(&req.room_id, &user, &req.event_id, req.reason.as_deref(), once).await?;
     Ok(Reply(Response::new(event_id)))
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use account::{Accounts, Issued, NewAccount, NewDevice, Operation, Permit, Uia};
+use appservice::{Appservice, Appservices};
 use axum::extract::State;
 use http::StatusCode;
 use ruma::{
@@ -8,7 +9,7 @@ use ruma::{
     api::{
         client::{
             account::register::{
-                RegistrationKind,
+                LoginType, RegistrationKind,
                 v3::{Request, Response},
             },
             uiaa::AuthData,
@@ -17,19 +18,24 @@ use ruma::{
     },
 };
 
-use crate::{Class, MatrixError, Public, RateLimits, Reply, limits::Key};
+use crate::{ByAppservice, Class, MatrixError, Public, RateLimits, Reply, limits::Key};
 
 /// `POST /_matrix/client/v3/register`
 pub async fn register(
     State(accounts): State<Accounts>,
     State(uia): State<Uia>,
     State(limits): State<RateLimits>,
+    State(appservices): State<Appservices>,
+    ByAppservice(service): ByAppservice,
     Public { peer, req }: Public<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
+    if let Some(service) = &service {
+        return by_appservice(&accounts, &appservices, service, req).await;
+    }
     refuse_other_kinds(&req)?;
     let flows = accounts.registration_flows().await?;
     if let Some(name) = &req.username {
-        accounts.check_name(name).await?;
+        appservices.check_new_user(None, &accounts.check_name(name).await?)?;
     }
     if matches!(req.auth, Some(AuthData::RegistrationToken(_))) {
         limits.take(Class::RegistrationToken, Key::Ip(peer.0))?;
@@ -40,13 +46,27 @@ pub async fn register(
     let new = NewAccount {
         phc: Some(accounts.hash_password(password).await?),
         permit: passed.permit.unwrap_or(Permit::Mode),
-        device: (!req.inhibit_login).then(|| NewDevice {
-            id: req.device_id.clone(),
-            display_name: req.initial_device_display_name.clone(),
-            refresh: req.refresh_token,
-        }),
+        device: device(&req),
         name: req.username,
     };
+    let (user, issued) = accounts.register(&new).await?;
+    Ok(Reply(response(user, issued)))
+}
+
+/// Registration of a user that an application service acts for: without password and without further proof.
+/// Application Service API, "Server admin style permissions".
+async fn by_appservice(
+    accounts: &Accounts,
+    appservices: &Appservices,
+    service: &Appservice,
+    req: Request,
+) -> Result<Reply<Response>, MatrixError> {
+    let name = req.username.as_deref().ok_or_else(|| MatrixError::missing_param("username is missing"))?;
+    if let Some(user) = accounts.meant(name) {
+        appservices.check_new_user(Some(service), &user)?;
+    }
+    let device = device(&req);
+    let new = NewAccount { name: req.username, phc: None, permit: Permit::Appservice, device };
     let (user, issued) = accounts.register(&new).await?;
     Ok(Reply(response(user, issued)))
 }
@@ -56,11 +76,20 @@ fn refuse_other_kinds(req: &Request) -> Result<(), MatrixError> {
         let message = "this server has no guest accounts";
         return Err(MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::GuestAccessForbidden, message));
     }
-    if req.login_type.is_some() {
-        let message = "this server has no application services";
-        return Err(MatrixError::new(StatusCode::BAD_REQUEST, ErrorCode::AppserviceLoginUnsupported, message));
+    match req.login_type {
+        // Only with the token of an application service, and that was none.
+        Some(LoginType::ApplicationService) => Err(MatrixError::unknown_token(false)),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// The device to log in with, unless none is wanted.
+fn device(req: &Request) -> Option<NewDevice> {
+    (!req.inhibit_login).then(|| NewDevice {
+        id: req.device_id.clone(),
+        display_name: req.initial_device_display_name.clone(),
+        refresh: req.refresh_token,
+    })
 }
 
 fn operation(req: &Request) -> Operation {

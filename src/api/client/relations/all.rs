@@ -17,7 +17,7 @@ pub async fn all(
     State(data): State<AccountData>,
     Authed { user, device, req, .. }: Authed<Request>,
 ) -> Result<RawReply, MatrixError> {
-    let reader = Reader::new(&data, &rooms, &user, &device).await?;
+    let reader = Reader::new(&data, &rooms, &user, device.as_deref()).await?;
     let asked = Asked {
         room_id: &req.room_id,
         event_id: &req.event_id,

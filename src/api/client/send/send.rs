@@ -1,21 +1,25 @@
 use axum::extract::State;
 use event::Draft;
-use room::{Once, Outgoing, Rooms};
+use room::{Outgoing, Rooms};
 use ruma::api::client::message::send_message_event::v3::{Request, Response};
 
-use crate::{Authed, MatrixError, Reply, client::own::not_suspended};
+use crate::{
+    Authed, MatrixError, Reply,
+    client::own::{not_suspended, once},
+};
 
 /// `PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}`
 pub async fn send(
     State(rooms): State<Rooms>,
-    Authed { user, device, account, req, .. }: Authed<Request>,
+    Authed { user, device, account, appservice, req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
     // Who is suspended may still take back what they said.
     if req.event_type.to_string() != "m.room.redaction" {
         not_suspended(&account)?;
     }
     let draft = Draft::message(req.event_type.to_string().into(), req.body.into_json());
-    let once = Some(Once { device, id: req.txn_id });
-    let event_id = rooms.send(&req.room_id, &Outgoing { once, ..Outgoing::new(&user, draft) }).await?;
+    let dated = appservice.and(req.timestamp).map(|ts| ts.get().into());
+    let once = once(device, req.txn_id);
+    let event_id = rooms.send(&req.room_id, &Outgoing { once, dated, ..Outgoing::new(&user, draft) }).await?;
     Ok(Reply(Response::new(event_id)))
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use account::{Accounts, Issued, NewDevice};
+use appservice::AppserviceError;
 use axum::extract::State;
 use http::StatusCode;
 use ruma::{
@@ -9,7 +10,7 @@ use ruma::{
 };
 use serde::Deserialize;
 
-use crate::{Class, JsonBody, MatrixError, Peer, RateLimits, Reply, limits::Key};
+use crate::{ByAppservice, Class, JsonBody, MatrixError, Peer, RateLimits, Reply, limits::Key};
 
 /// What a client sends. Read here because ruma's type panics when there is no `type`.
 #[derive(Deserialize)]
@@ -39,9 +40,12 @@ pub async fn login(
     State(accounts): State<Accounts>,
     State(limits): State<RateLimits>,
     Peer(ip): Peer,
+    ByAppservice(service): ByAppservice,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<Reply<Response>, MatrixError> {
-    limits.take(Class::Login, Key::Ip(ip))?;
+    if service.is_none() {
+        limits.take(Class::Login, Key::Ip(ip))?;
+    }
     let device =
         NewDevice { id: body.device_id, display_name: body.initial_device_display_name, refresh: body.refresh_token };
     let missing = |field| MatrixError::missing_param(format!("{field} is missing"));
@@ -59,8 +63,13 @@ pub async fn login(
             accounts.log_in_by_token(&token, device).await?
         }
         "m.login.application_service" => {
-            let message = "this server has no application services";
-            return Err(MatrixError::new(StatusCode::BAD_REQUEST, ErrorCode::AppserviceLoginUnsupported, message));
+            let service = service.ok_or_else(|| MatrixError::unknown_token(false))?;
+            let name = name(body.identifier, body.user)?;
+            let user = accounts.meant(&name).ok_or_else(|| MatrixError::from(AppserviceError::NotItsUser))?;
+            if !service.has_user(&user) {
+                return Err(AppserviceError::Exclusive.into());
+            }
+            accounts.log_in_as(&user, device).await?
         }
         _ => return Err(MatrixError::new(StatusCode::BAD_REQUEST, ErrorCode::Unknown, "this login type is not known")),
     };

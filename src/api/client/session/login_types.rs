@@ -1,5 +1,5 @@
 use ruma::api::client::session::get_login_types::v3::{
-    LoginType, PasswordLoginType, Request, Response, TokenLoginType,
+    ApplicationServiceLoginType, LoginType, PasswordLoginType, Request, Response, TokenLoginType,
 };
 
 use crate::{MatrixError, Public, Reply};
@@ -8,5 +8,9 @@ use crate::{MatrixError, Public, Reply};
 pub async fn login_types(_: Public<Request>) -> Result<Reply<Response>, MatrixError> {
     let mut token = TokenLoginType::new();
     token.get_login_token = true;
-    Ok(Reply(Response::new(vec![LoginType::Password(PasswordLoginType::new()), LoginType::Token(token)])))
+    Ok(Reply(Response::new(vec![
+        LoginType::Password(PasswordLoginType::new()),
+        LoginType::Token(token),
+        LoginType::ApplicationService(ApplicationServiceLoginType::new()),
+    ])))
 }

@@ -9,6 +9,7 @@ pub async fn logout(
     State(accounts): State<Accounts>,
     Authed { user, device, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
-    accounts.remove_devices(&user, &[device]).await?;
+    // An application service without a device has nothing to log out.
+    accounts.remove_devices(&user, device.as_slice()).await?;
     Ok(Reply(Response::new()))
 }

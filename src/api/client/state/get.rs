@@ -19,7 +19,7 @@ pub async fn get(
     if req.format != StateEventFormat::Event {
         return Ok(found.1.event.content().as_bytes().to_vec().into());
     }
-    let reader = Reader::new(&data, &rooms, &user, &device).await?;
+    let reader = Reader::new(&data, &rooms, &user, device.as_deref()).await?;
     let full = rooms.present(&view, access.room, &reader.viewer(), &[found], ClientFormat::Full, false).await?;
     Ok(full.into_iter().next().unwrap_or_default().into())
 }

@@ -15,7 +15,7 @@ pub async fn list(
     let view = rooms.db().view();
     let access = rooms.access(&view, &user, &req.room_id).await?;
     let rows = rooms.state_rows(&view, access.room, access.state, None).await?;
-    let reader = Reader::new(&data, &rooms, &user, &device).await?;
+    let reader = Reader::new(&data, &rooms, &user, device.as_deref()).await?;
     let mut answer = Vec::new();
     rooms.write_plain(&reader.viewer(), &rows, ClientFormat::Full, &mut answer);
     Ok(answer.into())

@@ -17,8 +17,9 @@ pub async fn put(
     State(rooms): State<Rooms>,
     State(flows): State<Flows>,
     State(memberships): State<Memberships>,
-    Authed { user, account, req, .. }: Authed<Request>,
+    Authed { user, account, appservice, req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
+    let dated = appservice.and(req.timestamp).map(|ts| ts.get().into());
     let content = req.body.into_json();
     if !is_leaving(&req.event_type, &content) {
         not_suspended(&account)?;
@@ -53,7 +54,7 @@ pub async fn put(
     }
     let is_tombstone = req.event_type == StateEventType::RoomTombstone && req.state_key.is_empty();
     let draft = Draft::state(req.event_type.to_string().into(), req.state_key, content);
-    let event = rooms.send(&req.room_id, &Outgoing::new(&user, draft)).await?;
+    let event = rooms.send(&req.room_id, &Outgoing { dated, ..Outgoing::new(&user, draft) }).await?;
     if is_tombstone && let Err(error) = flows.follow_tombstone(&req.room_id).await {
         tracing::warn!(room = %req.room_id, %error, "members did not keep their settings in a replaced room");
     }

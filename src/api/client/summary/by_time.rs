@@ -17,7 +17,7 @@ pub async fn by_time(
     let view = rooms.db().view();
     let access = rooms.access(&view, &user, &req.room_id).await?;
     let direction = if req.dir == Asked::Forward { Direction::Forward } else { Direction::Backward };
-    let reader = Reader::new(&account_data, &rooms, &user, &device).await?;
+    let reader = Reader::new(&account_data, &rooms, &user, device.as_deref()).await?;
     let found = rooms.event_by_time(&view, access.room, &reader.viewer(), req.ts.get().into(), direction).await?;
     let (_, row) = found.ok_or_else(|| MatrixError::not_found("there is no event on that side of the time"))?;
     let id = row.event.event_id().try_into().map_err(|error| MatrixError::internal(&error))?;

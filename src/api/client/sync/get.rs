@@ -25,7 +25,7 @@ pub async fn get(
     let filter = resolve(&filters, &user, req.filter).await?;
     let mut request = sync::Request {
         user,
-        device: Some(device),
+        device,
         since: req.since,
         timeout: req.timeout.unwrap_or_default(),
         wants: Wants::new(&filter),

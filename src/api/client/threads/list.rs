@@ -25,7 +25,7 @@ pub async fn list(
         Some(from) => Some(TimelineToken::parse(from).ok_or_else(|| MatrixError::invalid_param("no such page"))?),
         None => None,
     };
-    let reader = Reader::new(&data, &rooms, &user, &device).await?;
+    let reader = Reader::new(&data, &rooms, &user, device.as_deref()).await?;
     let (viewer, limit) = (reader.viewer(), page_size(req.limit, 50).max(1));
     let page = rooms.threads(&view, access.room, &viewer, include, from, limit).await?;
     let chunk = rooms.present(&view, access.room, &viewer, &page.roots, ClientFormat::Full, true).await?;

@@ -6,7 +6,7 @@ use ruma::OwnedUserId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::{Caller, JsonBody, JsonReply, MatrixError, PathArgs};
+use crate::{Caller, JsonBody, JsonReply, MatrixError, PathArgs, client::own::no_device};
 
 /// What a client sends: contents by user and device.
 #[derive(Deserialize)]
@@ -24,6 +24,7 @@ pub async fn send(
     let text = |(device, content)| (device, Value::Object(content).to_string());
     let texts = |(user, devices): (_, BTreeMap<_, _>)| (user, devices.into_iter().map(text).collect());
     let targets = body.messages.into_iter().map(texts).collect();
+    let device = device.unwrap_or_else(no_device);
     devices.send_to_devices((&user, &device), &kind, &transaction, &targets).await?;
     Ok(JsonReply(json!({})))
 }

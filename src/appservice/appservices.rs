@@ -1,0 +1,108 @@
+use std::{collections::HashMap, ops::Deref, sync::Arc};
+
+use account::{Accounts, NewAccount, Permit};
+use kv::Db;
+use ruma::{RoomAliasId, UserId};
+
+use crate::{
+    Appservice, AppserviceError, RegistrationError,
+    registration::{TokenHash, hash},
+};
+
+/// The application services of this server. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Appservices(Arc<Inner>);
+
+/// What all clones share.
+#[derive(Debug)]
+pub struct Inner {
+    pub(crate) db: Db,
+    pub(crate) accounts: Accounts,
+    pub(crate) all: Vec<Appservice>,
+    by_token: HashMap<TokenHash, Appservice>,
+}
+
+impl Deref for Appservices {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Appservices {
+    /// The application services `all`, which [`crate::load`] has read.
+    pub fn new(db: Db, accounts: Accounts, all: Vec<Appservice>) -> Self {
+        let by_token = all.iter().map(|service| (service.as_token, service.clone())).collect();
+        Self(Arc::new(Inner { db, accounts, all, by_token }))
+    }
+
+    /// Registers the application services' own users where they are missing. Run it at each start.
+    ///
+    /// # Errors
+    /// [`RegistrationError::Sender`].
+    pub async fn add_senders(&self) -> Result<(), RegistrationError> {
+        for service in &self.all {
+            let failed =
+                |cause| RegistrationError::Sender { id: service.id.clone(), user: service.sender.clone(), cause };
+            if self.accounts.user(&service.sender).await.map_err(failed)?.is_none() {
+                let name = Some(service.sender.localpart().to_owned());
+                let new = NewAccount { name, phc: None, permit: Permit::Appservice, device: None };
+                self.accounts.register(&new).await.map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn all(&self) -> &[Appservice] {
+        &self.all
+    }
+
+    /// The one that has this `as_token`.
+    #[must_use]
+    pub fn by_token(&self, token: &str) -> Option<Appservice> {
+        if self.all.is_empty() {
+            return None;
+        }
+        self.by_token.get(&hash(token)).cloned()
+    }
+
+    /// The one with this name.
+    #[must_use]
+    pub fn named(&self, id: &str) -> Option<&Appservice> {
+        self.all.iter().find(|service| service.id == id)
+    }
+
+    /// Refuses to create `user` for `caller`, or for who is no application service: an application service keeps to
+    /// its namespaces, and everybody out of those that are another's alone.
+    ///
+    /// # Errors
+    /// [`AppserviceError::Exclusive`]
+    pub fn check_new_user(&self, caller: Option<&Appservice>, user: &UserId) -> Result<(), AppserviceError> {
+        self.check(caller, |service| service.has_user(user), |service| service.owns_user(user))
+    }
+
+    /// The same for an alias.
+    ///
+    /// # Errors
+    /// [`AppserviceError::Exclusive`]
+    pub fn check_alias(&self, caller: Option<&Appservice>, alias: &RoomAliasId) -> Result<(), AppserviceError> {
+        self.check(caller, |service| service.has_alias(alias), |service| service.owns_alias(alias))
+    }
+
+    fn check(
+        &self,
+        caller: Option<&Appservice>,
+        has: impl Fn(&Appservice) -> bool,
+        owns: impl Fn(&Appservice) -> bool,
+    ) -> Result<(), AppserviceError> {
+        let is_caller = |service: &Appservice| caller.is_some_and(|caller| caller.id == service.id);
+        let outside = caller.is_some_and(|caller| !has(caller));
+        if outside || self.all.iter().any(|service| !is_caller(service) && owns(service)) {
+            return Err(AppserviceError::Exclusive);
+        }
+        Ok(())
+    }
+}
