@@ -24,6 +24,8 @@ pub(crate) fn start(wired: &Wired, config: &Config, metrics: Option<&Metrics>) -
     tasks.spawn(every(MINUTE, "restore guard", async move || guard.note().await));
     let mailbox = state.mailbox.clone();
     tasks.spawn(every(10 * MINUTE, "to-device sweep", async move || mailbox.sweep().await.map(drop)));
+    let rooms = state.rooms.clone();
+    tasks.spawn(every(DAY, "auth chain index", async move || rooms.index_old_rooms().await));
     let media = state.media.clone();
     tasks.spawn(every(5 * MINUTE, "media clean", async move || media.clean().await));
     let media = state.media.clone();

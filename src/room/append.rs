@@ -89,7 +89,7 @@ impl Rooms {
         tip.extremities = extremities;
 
         let slot = tx.stamp();
-        write_event(tx, room, info, pdu, num, &meta)?;
+        self.write_event(tx, room, info, pdu, num, &meta).await?;
         publish(tx, room, num, slot);
         self.settle(tx, room, num).await?;
         let members = if (old, state) == (before, after) {
@@ -121,6 +121,26 @@ impl Rooms {
         let after = trees.insert(tx, before, key, num.0).await?;
         Ok((replaces, after))
     }
+
+    /// Writes an event with what is known of it, its place if it has one, and what allows it.
+    pub(crate) async fn write_event(
+        &self,
+        tx: &mut Tx,
+        room: RoomNum,
+        info: &RoomInfo,
+        pdu: &Pdu,
+        num: EventNum,
+        meta: &EventMeta,
+    ) -> Result<()> {
+        let event = StoredEvent::from_pdu(pdu, &rules(&info.version)?)
+            .map_err(|error| kv::Error::corrupt(EVENTS.name(), error))?;
+        tx.put(&EVENT_IDS, &pdu.event_id, &EventRef { room, num });
+        tx.put(&EVENTS, (room, num), &EventRow { meta: meta.clone(), event });
+        if let Some(place) = meta.place {
+            tx.put(&TIMELINE, (room, place), &num);
+        }
+        self.index(tx, room, num, pdu).await
+    }
 }
 
 /// The extremities of a room once `pdu` follows some of them.
@@ -128,25 +148,6 @@ pub(crate) fn followed(tip: &Tip, pdu: &Pdu, num: EventNum) -> Vec<Extremity> {
     let open = tip.extremities.iter().filter(|extremity| !pdu.prev_events.contains(&extremity.id));
     let own = Extremity { num, id: pdu.event_id.clone(), depth: pdu.depth };
     open.cloned().chain([own]).collect()
-}
-
-/// Writes an event with what is known of it, and its place if it has one.
-pub(crate) fn write_event(
-    tx: &mut Tx,
-    room: RoomNum,
-    info: &RoomInfo,
-    pdu: &Pdu,
-    num: EventNum,
-    meta: &EventMeta,
-) -> Result<()> {
-    let event =
-        StoredEvent::from_pdu(pdu, &rules(&info.version)?).map_err(|error| kv::Error::corrupt(EVENTS.name(), error))?;
-    tx.put(&EVENT_IDS, &pdu.event_id, &EventRef { room, num });
-    tx.put(&EVENTS, (room, num), &EventRow { meta: meta.clone(), event });
-    if let Some(place) = meta.place {
-        tx.put(&TIMELINE, (room, place), &num);
-    }
-    Ok(())
 }
 
 /// Puts an event into the stream.

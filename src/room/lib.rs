@@ -5,7 +5,7 @@
 //! **Must not know** HTTP, sync responses, push rules, the network. What other crates derive from an event they
 //! do in a [`Projection`], inside the transaction that appends it.
 //! **Tables**: [`tables`].
-//! **Tasks**: none.
+//! **Tasks**: [`Rooms::index_old_rooms`], once.
 //! **Invariants**
 //! - `append` is the only function that adds to a timeline; an event and all that is derived from it are one
 //!   transaction, which decides on the room's [`Tip`].
@@ -19,6 +19,7 @@ mod by_time;
 mod caches;
 #[cfg(test)]
 mod cases;
+mod chain;
 mod check;
 mod compose;
 mod create;

@@ -4,6 +4,7 @@ use kv::{Stamp, Stamped, Table, TableInfo};
 use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserId};
 
 use crate::{
+    chain::AuthEdges,
     ingest::Gap,
     num::{EventNum, Place, RoomNum},
     relations::{Child, InThread, Thread, Waits},
@@ -88,6 +89,13 @@ pub const GAPS: Table<(RoomNum, u64), Gap> = Table::new(0x0335, "room.gaps", 1);
 /// Events that are not here although one that is here follows them, with the rank of that one.
 pub const AWAITED: Table<(RoomNum, OwnedEventId), u64> = Table::new(0x0336, "room.awaited", 1);
 
+/// Which events allow a state event. Decision 10.
+pub const AUTH: Table<(RoomNum, EventNum), AuthEdges> = Table::new(0x0337, "room.auth", 1);
+/// State events that were here before some event that allows them, or one below that.
+pub const AUTH_LATE: Table<(RoomNum, EventNum), ()> = Table::new(0x0338, "room.auth_late", 1);
+/// Rooms whose state events have their rows in [`AUTH`]; number 0 says so of all rooms.
+pub const AUTH_READY: Table<RoomNum, ()> = Table::new(0x0339, "room.auth_ready", 1);
+
 /// An event wherever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct EventRef {
@@ -124,6 +132,9 @@ pub const ALL: &[TableInfo] = &[
     RELAYS.info(),
     GAPS.info(),
     AWAITED.info(),
+    AUTH.info(),
+    AUTH_LATE.info(),
+    AUTH_READY.info(),
     HELD.info(),
     CHILDREN.info(),
     EDITS.info(),

@@ -70,7 +70,10 @@ pub fn full_conflicted_set(
     let mut set = conflicted_events(&conflict.states);
     let StateResolutionVersion::V2(v2) = &rules.state_res else { return Ok(set) };
     if v2.consider_conflicted_state_subgraph {
-        let subgraph = conflicted_subgraph(&set, auth_events)?;
+        let subgraph = match conflict.subgraph.take() {
+            Some(known) => known,
+            None => conflicted_subgraph(&set, auth_events)?,
+        };
         set.extend(subgraph.iter().cloned());
         conflict.subgraph = Some(subgraph);
     }

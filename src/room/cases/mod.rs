@@ -5,7 +5,7 @@ mod ingest;
 mod lists;
 mod members;
 mod paging;
-mod pair;
+pub mod pair;
 mod redaction;
 mod relations;
 pub(crate) mod rig;

@@ -93,6 +93,11 @@ impl Pair {
         Arc::new(draft.build(&place, &self.b.signer, &rules).unwrap())
     }
 
+    /// An event of a user of any server on top of Alice's room.
+    pub async fn foreign_from(&self, name: &str, draft: &Draft) -> Arc<Pdu> {
+        self.foreign(&user(name), draft, &[]).await
+    }
+
     pub fn version(&self) -> RoomVersionId {
         self.version.clone()
     }

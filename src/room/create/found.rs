@@ -77,6 +77,7 @@ impl Rooms {
         };
         tx.put(&ROOM_IDS, &info.id, &founding.num);
         tx.put(&ROOMS, founding.num, &info);
+        self.begin_index(tx, founding.num);
         let mut tip = Tip::empty();
         self.append(tx, founding.num, &info, &mut tip, &create, None).await?;
         Ok((info, tip))

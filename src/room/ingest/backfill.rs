@@ -12,7 +12,6 @@ use ruma::{EventId, OwnedEventId, RoomId};
 use super::outlier::by_prev;
 use crate::{
     EventMeta, Result, RoomError, RoomInfo, Rooms, Tip,
-    append::write_event,
     lookup::rules,
     num::{EventNum, Place, RoomNum},
     row::{Placement, Verdict},
@@ -123,7 +122,7 @@ impl Rooms {
                 _ => (None, before),
             };
             let judged = Judged { pdu: Arc::new(stored), num, before, replaces, verdict };
-            self.write_history(tx, room, info, &judged, None)?;
+            self.write_history(tx, room, info, &judged, None).await?;
             all.push(judged);
         }
         Ok(all)
@@ -173,7 +172,7 @@ impl Rooms {
         }))
     }
 
-    fn write_history(
+    async fn write_history(
         &self,
         tx: &mut Tx,
         room: RoomNum,
@@ -191,7 +190,7 @@ impl Rooms {
             transaction: None,
         };
         self.caches.forget_pdu(room, judged.num);
-        write_event(tx, room, info, &judged.pdu, judged.num, &meta)
+        self.write_event(tx, room, info, &judged.pdu, judged.num, &meta).await
     }
 
     /// Gives the accepted events places directly before the part of the timeline.
@@ -209,7 +208,7 @@ impl Rooms {
         let accepted: Vec<_> = judged.iter().filter(|judged| judged.verdict == Verdict::Accepted).collect();
         for judged in accepted.iter().rev() {
             place = place.prev();
-            self.write_history(tx, room, info, judged, Some(place))?;
+            self.write_history(tx, room, info, judged, Some(place)).await?;
         }
         for judged in &accepted {
             self.settle(tx, room, judged.num).await?;

@@ -13,10 +13,7 @@ use ruma::{
 };
 use serde::Deserialize;
 
-use super::{
-    outlier::{by_auth, write_outlier},
-    receive::gap_width,
-};
+use super::{outlier::by_auth, receive::gap_width};
 use crate::{
     Result, RoomError, RoomInfo, Rooms, Tip,
     append::Landing,
@@ -24,7 +21,7 @@ use crate::{
     num::{EventNum, Place, RoomNum},
     row::{Extremity, Verdict},
     state::{Root, keys},
-    tables::{ROOM_IDS, ROOMS, TIPS},
+    tables::{ROOM_IDS, ROOMS},
 };
 
 /// What another server answers to a join.
@@ -92,7 +89,7 @@ impl Rooms {
         let info = &checked.info;
         tx.put(&ROOM_IDS, &info.id, &room);
         tx.put(&ROOMS, room, info);
-        let mut tip = tx.get(&TIPS, room).await?.unwrap_or_else(Tip::empty);
+        let mut tip = self.tip_or_new(tx, room).await?;
         let mut nums = HashMap::with_capacity(checked.events.len());
         for (pdu, verdict) in &checked.events {
             let num = match self.locate(tx, &pdu.event_id).await? {
@@ -101,12 +98,13 @@ impl Rooms {
                 None => {
                     let num = EventNum(tip.next_event);
                     tip.next_event += 1;
-                    write_outlier(tx, room, info, pdu, num, verdict.clone())?;
+                    self.write_outlier(tx, room, info, pdu, num, verdict.clone()).await?;
                     num
                 }
             };
             nums.insert(pdu.event_id.clone(), num);
         }
+        self.index_late(tx, room).await?;
         let before = self.build_state(tx, room, &checked.state, &nums).await?;
         self.enter(tx, room, info, tip, before, join).await
     }

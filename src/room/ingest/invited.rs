@@ -7,9 +7,8 @@ use kv::Read;
 use ruma::{RoomId, RoomVersionId, UserId};
 use serde_json::Value;
 
-use super::outlier::write_outlier;
 use crate::{
-    Membership, Result, RoomError, RoomInfo, Rooms, Tip,
+    Membership, Result, RoomError, RoomInfo, Rooms,
     membership::{Standing, membership_of},
     num::{EventNum, RoomNum},
     row::Verdict,
@@ -43,7 +42,7 @@ impl Rooms {
         kv::retry(|| async {
             let mut tx = self.db.begin();
             let room = tx.get(&ROOM_IDS, room_id).await?.unwrap_or(fresh);
-            let mut tip = tx.get(&TIPS, room).await?.unwrap_or_else(Tip::empty);
+            let mut tip = self.tip_or_new(&mut tx, room).await?;
             if !tip.extremities.is_empty() && self.server_is_in(&tx, room, self.server()).await? {
                 return Ok::<_, RoomError>(());
             }
@@ -58,7 +57,7 @@ impl Rooms {
                 None => {
                     let num = EventNum(tip.next_event);
                     tip.next_event += 1;
-                    write_outlier(&mut tx, room, &info, pdu, num, Verdict::Accepted)?;
+                    self.write_outlier(&mut tx, room, &info, pdu, num, Verdict::Accepted).await?;
                     num
                 }
             };

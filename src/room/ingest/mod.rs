@@ -10,8 +10,11 @@
 
 mod authorize;
 mod backfill;
-mod chain;
+#[cfg(test)]
+mod cases;
 mod extremities;
+#[cfg(test)]
+mod figures;
 mod gaps;
 mod install;
 mod invited;

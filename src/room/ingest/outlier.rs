@@ -11,7 +11,6 @@ use ruma::{OwnedEventId, RoomId, events::TimelineEventType};
 
 use crate::{
     EventMeta, Result, RoomError, RoomInfo, Rooms, Tip,
-    append::write_event,
     lookup::rules,
     num::{EventNum, RoomNum},
     row::{Placement, Verdict},
@@ -36,6 +35,7 @@ impl Rooms {
             for pdu in &ordered {
                 self.put_outlier(&mut tx, room, &info, &mut tip, pdu).await?;
             }
+            self.index_late(&mut tx, room).await?;
             tx.put(&TIPS, room, &tip);
             Ok::<_, RoomError>(tx.submit().await?)
         })
@@ -65,35 +65,36 @@ impl Rooms {
         let verdict = auth.check(pdu, &rules).map_or_else(Verdict::RejectedByAuth, |()| Verdict::Accepted);
         let num = EventNum(tip.next_event);
         tip.next_event += 1;
-        write_outlier(tx, room, info, pdu, num, verdict)?;
+        self.write_outlier(tx, room, info, pdu, num, verdict).await?;
         Ok(Some(num))
     }
-}
 
-/// Writes an event that has no place.
-pub(super) fn write_outlier(
-    tx: &mut Tx,
-    room: RoomNum,
-    info: &RoomInfo,
-    pdu: &Pdu,
-    num: EventNum,
-    verdict: Verdict,
-) -> Result<()> {
-    let meta = EventMeta {
-        place: None,
-        placement: Placement::Outlier,
-        verdict,
-        before: Root::EMPTY,
-        replaces: None,
-        redacted_by: None,
-        transaction: None,
-    };
-    if meta.verdict == Verdict::Accepted {
-        return write_event(tx, room, info, pdu, num, &meta);
+    /// Writes an event that has no place.
+    pub(super) async fn write_outlier(
+        &self,
+        tx: &mut Tx,
+        room: RoomNum,
+        info: &RoomInfo,
+        pdu: &Pdu,
+        num: EventNum,
+        verdict: Verdict,
+    ) -> Result<()> {
+        let meta = EventMeta {
+            place: None,
+            placement: Placement::Outlier,
+            verdict,
+            before: Root::EMPTY,
+            replaces: None,
+            redacted_by: None,
+            transaction: None,
+        };
+        if meta.verdict == Verdict::Accepted {
+            return self.write_event(tx, room, info, pdu, num, &meta).await;
+        }
+        let mut pdu = pdu.clone();
+        pdu.rejected = true;
+        self.write_event(tx, room, info, &pdu, num, &meta).await
     }
-    let mut pdu = pdu.clone();
-    pdu.rejected = true;
-    write_event(tx, room, info, &pdu, num, &meta)
 }
 
 /// Events in an order in which each comes after those that authorize it. What is part of a circle is left out.

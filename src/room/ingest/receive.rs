@@ -9,7 +9,7 @@ use ruma::{OwnedEventId, RoomId, ServerName};
 use super::{Ingested, authorize::missing, resolve::Around};
 use crate::{
     EventMeta, Result, RoomError, RoomInfo, Rooms, Tip,
-    append::{Landing, write_event},
+    append::Landing,
     lookup::rules,
     num::{EventNum, Place, RoomNum},
     row::{Placement, Verdict},
@@ -133,17 +133,17 @@ impl Rooms {
         }
         let state_before = self.resolve(tx, room, rules, &around.states).await?;
         if let Err(reason) = auth.check(pdu, rules) {
-            self.keep(tx, scene, tip, pdu, num, state_before, Verdict::RejectedByAuth(reason.clone()))?;
+            self.keep(tx, scene, tip, pdu, num, state_before, Verdict::RejectedByAuth(reason.clone())).await?;
             return Ok(Ingested::Rejected(reason));
         }
         if let Err(reason) = self.check_against(tx, room, pdu, rules, state_before).await? {
-            self.keep(tx, scene, tip, pdu, num, state_before, Verdict::RejectedByState(reason.clone()))?;
+            self.keep(tx, scene, tip, pdu, num, state_before, Verdict::RejectedByState(reason.clone())).await?;
             return Ok(Ingested::Rejected(reason));
         }
         if state_before != tip.state
             && let Err(reason) = self.check_against(tx, room, pdu, rules, tip.state).await?
         {
-            self.keep(tx, scene, tip, pdu, num, state_before, Verdict::SoftFailed)?;
+            self.keep(tx, scene, tip, pdu, num, state_before, Verdict::SoftFailed).await?;
             self.intern_key(tx, room, pdu).await?;
             return Ok(Ingested::SoftFailed(reason));
         }
@@ -167,7 +167,7 @@ impl Rooms {
         let extremities = self.extremities_with(tx, room, tip, pdu, num).await?;
         if extremities.len() > 1 {
             // Resolution reads it like any other event.
-            write_event(tx, room, info, pdu, num, &meta_of(Verdict::Accepted, before))?;
+            self.write_event(tx, room, info, pdu, num, &meta_of(Verdict::Accepted, before)).await?;
         }
         let state = self.state_of_extremities(tx, room, rules, tip, &extremities, num, after).await?;
         // What came before is unknown: the event begins a new part of the timeline.
@@ -185,7 +185,7 @@ impl Rooms {
 
     /// Stores an event that is not shown.
     #[expect(clippy::too_many_arguments, reason = "everything that is known of the event")]
-    fn keep(
+    async fn keep(
         &self,
         tx: &mut Tx,
         scene: &Scene<'_>,
@@ -200,7 +200,7 @@ impl Rooms {
         pdu.rejected = matches!(verdict, Verdict::RejectedByAuth(_) | Verdict::RejectedByState(_));
         let meta = meta_of(verdict, before);
         self.caches.forget_pdu(scene.room, num);
-        write_event(tx, scene.room, scene.info, &pdu, num, &meta)?;
+        self.write_event(tx, scene.room, scene.info, &pdu, num, &meta).await?;
         tx.put(&TIPS, scene.room, tip);
         Ok(())
     }

@@ -10,10 +10,15 @@ use event::{
     state_res::{self, Conflict, IdSet, ResolveError, StateMap},
 };
 use kv::{Read, Tx};
-use ruma::{OwnedEventId, events::StateEventType};
+use ruma::{
+    OwnedEventId,
+    events::{StateEventType, TimelineEventType},
+    room_version_rules::StateResolutionVersion,
+};
 
 use crate::{
     EventRow, Result, RoomError, Rooms, Tip,
+    chain::Sides,
     num::{EventNum, RoomNum},
     row::{Extremity, Verdict},
     state::{Root, StateKey, keys},
@@ -110,26 +115,20 @@ impl Rooms {
             return Ok(*base);
         }
         let differing = self.differing(tx, room, *base, others).await?;
-        let (mut conflict, names) = self.conflict(tx, room, &roots, &differing).await?;
-        let starts = conflict.states.iter().flat_map(StateMap::values).cloned().collect();
-        let mut pdus = self.auth_closure(tx, room, starts).await?;
-        conflict.auth_difference = self.auth_difference(tx, room, &roots, &conflict, &differing, &pdus).await?;
+        let events = self.events_under(tx, room, &roots, &differing).await?;
+        let sides = Sides { base: *base, differing: &differing, events: &events };
+        let mut pdus = Pdus::new();
+        let mut conflict = self.conflict(tx, room, rules, sides, &mut pdus).await?;
+        let names = names(&conflict);
         let full =
             state_res::full_conflicted_set(rules, &mut conflict, |id| pdus.get(id).map(|pdu| pdu.auth_events.clone()))
                 .map_err(unresolved)?;
         let needed = state_res::needed_keys(rules, &full, |id| pdus.get(id).cloned()).map_err(unresolved)?;
-        for (kind, key) in needed {
-            let Some(number) = self.state_key(tx, room, &kind.to_string(), &key).await? else { continue };
-            if differing.contains(&number) {
-                continue;
-            }
-            let Some(num) = self.trees(room).get(tx, *base, number).await? else { continue };
-            let pdu = self.pdu(tx, room, EventNum(num)).await?;
-            conflict.agreed.insert((kind, key), pdu.event_id.clone());
-            pdus.insert(pdu.event_id.clone(), pdu);
-        }
+        let part: Vec<_> = pdus.values().cloned().collect();
+        self.load_authority(tx, room, part, &mut pdus).await?;
+        self.load_agreed(tx, room, sides, needed, &mut conflict, &mut pdus).await?;
         let resolved = state_res::resolve_reduced(rules, &conflict, |id| pdus.get(id).cloned()).map_err(unresolved)?;
-        tracing::debug!(room = room.0, keys = differing.len(), "state was resolved");
+        tracing::debug!(room = room.0, keys = differing.len(), loaded = pdus.len(), "state was resolved");
         self.rebuilt(tx, room, *base, &names, &resolved).await
     }
 
@@ -149,106 +148,115 @@ impl Rooms {
         Ok(keys)
     }
 
-    /// What each state has under the differing keys, and the names of these keys.
+    /// What each state has under the differing keys.
+    async fn events_under(
+        &self,
+        read: &impl Read,
+        room: RoomNum,
+        roots: &[Root],
+        differing: &BTreeSet<StateKey>,
+    ) -> Result<Vec<Vec<EventNum>>> {
+        let mut all = Vec::with_capacity(roots.len());
+        for root in roots {
+            let mut events = Vec::with_capacity(differing.len());
+            for key in differing {
+                events.extend(self.trees(room).get(read, *root, *key).await?.map(EventNum));
+            }
+            all.push(events);
+        }
+        Ok(all)
+    }
+
+    /// The conflict between states, with the events that take part, which are put into `pdus`.
     async fn conflict(
         &self,
         read: &impl Read,
         room: RoomNum,
-        roots: &[Root],
-        differing: &BTreeSet<StateKey>,
-    ) -> Result<(Conflict, HashMap<StateKey, state_res::StateKey>)> {
-        let (mut conflict, mut names) = (Conflict::default(), HashMap::new());
-        for root in roots {
+        rules: &RoomVersionRules,
+        sides: Sides<'_>,
+        pdus: &mut Pdus,
+    ) -> Result<Conflict> {
+        let mut conflict = Conflict::default();
+        for events in sides.events {
             let mut state = StateMap::new();
-            for key in differing {
-                let Some(num) = self.trees(room).get(read, *root, *key).await? else { continue };
-                let pdu = self.pdu(read, room, EventNum(num)).await?;
+            for num in events {
+                let pdu = self.pdu(read, room, *num).await?;
                 let Some(state_key) = &pdu.state_key else { continue };
-                let name = (StateEventType::from(pdu.kind.to_string()), state_key.clone());
-                names.insert(*key, name.clone());
-                state.insert(name, pdu.event_id.clone());
+                state.insert((StateEventType::from(pdu.kind.to_string()), state_key.clone()), pdu.event_id.clone());
+                pdus.insert(pdu.event_id.clone(), pdu);
             }
             conflict.states.push(state);
         }
-        Ok((conflict, names))
+        let StateResolutionVersion::V2(v2) = &rules.state_res else { return Ok(conflict) };
+        let orders = self.orders(read, room).await?;
+        for num in self.auth_difference(read, room, orders.as_ref(), sides).await? {
+            let pdu = self.pdu(read, room, num).await?;
+            conflict.auth_difference.insert(pdu.event_id.clone());
+            pdus.insert(pdu.event_id.clone(), pdu);
+        }
+        if v2.consider_conflicted_state_subgraph {
+            let ends = sides.events.iter().flatten().copied().collect();
+            let mut between = IdSet::new();
+            for num in self.auth_subgraph(read, room, orders.as_ref(), &ends).await? {
+                let pdu = self.pdu(read, room, num).await?;
+                between.insert(pdu.event_id.clone());
+                pdus.insert(pdu.event_id.clone(), pdu);
+            }
+            conflict.subgraph = Some(between);
+        }
+        Ok(conflict)
     }
 
-    /// The events that are in the auth chains of some of the states and not of all.
-    ///
-    /// Only what is below the conflicting events can be that. Most of it is part of the state on which all agree, or
-    /// below the conflicting events of each state; only if something else is left, the whole states are walked.
-    async fn auth_difference(
+    /// Puts the auth events of `open` into `pdus`, and those of each power levels event among them: by these, events are
+    /// sorted.
+    async fn load_authority(
         &self,
         read: &impl Read,
         room: RoomNum,
-        roots: &[Root],
-        conflict: &Conflict,
-        differing: &BTreeSet<StateKey>,
-        pdus: &Pdus,
-    ) -> Result<IdSet> {
-        let below: Vec<IdSet> = conflict
-            .states
-            .iter()
-            .map(|state| state_res::full_auth_chain(state, |id| pdus.get(id).map(|pdu| pdu.auth_events.clone())))
-            .collect::<Result<_, _>>()
-            .map_err(unresolved)?;
-        let difference = state_res::auth_difference(&below);
-        let conflicted = state_res::conflicted_events(&conflict.states);
-        let mut agreed = HashSet::new();
-        for id in difference.iter().filter(|id| !conflicted.contains(*id)) {
-            let Some(pdu) = pdus.get(id) else { continue };
-            if self.is_agreed(read, room, roots, differing, pdu).await? {
-                agreed.insert(id.clone());
+        mut open: Vec<Arc<Pdu>>,
+        pdus: &mut Pdus,
+    ) -> Result<()> {
+        while let Some(pdu) = open.pop() {
+            for id in &pdu.auth_events {
+                if pdus.contains_key(id) {
+                    continue;
+                }
+                // What is not here is left out: resolution says so if it matters.
+                let Some(at) = self.locate(read, id).await?.filter(|at| at.room == room) else { continue };
+                let pdu = self.pdu(read, room, at.num).await?;
+                if pdu.kind == TimelineEventType::RoomPowerLevels {
+                    open.push(pdu.clone());
+                }
+                pdus.insert(id.clone(), pdu);
             }
         }
-        // What is below an event on which all agree is in all chains.
-        let agreed = self.closed_below(agreed, pdus);
-        let unsure = difference.iter().any(|id| !conflicted.contains(id) && !agreed.contains(id));
-        if !unsure {
-            return Ok(difference.into_iter().filter(|id| !agreed.contains(id)).collect());
-        }
-        let mut chains = Vec::with_capacity(roots.len());
-        for root in roots {
-            chains.push(self.chain_of_state(read, room, *root).await?);
-        }
-        let mut whole = HashSet::new();
-        for id in difference {
-            let Some(at) = self.locate(read, &id).await? else { continue };
-            if !chains.iter().all(|chain| chain.contains(&at.num)) {
-                whole.insert(id);
-            }
-        }
-        Ok(whole)
+        Ok(())
     }
 
-    async fn is_agreed(
+    /// Loads what all states have under the keys that the conflict needs.
+    async fn load_agreed(
         &self,
         read: &impl Read,
         room: RoomNum,
-        roots: &[Root],
-        differing: &BTreeSet<StateKey>,
-        pdu: &Pdu,
-    ) -> Result<bool> {
-        let (Some(root), Some(state_key)) = (roots.first(), &pdu.state_key) else { return Ok(false) };
-        let Some(key) = self.state_key(read, room, &pdu.kind.to_string(), state_key).await? else { return Ok(false) };
-        if differing.contains(&key) {
-            return Ok(false);
-        }
-        let Some(num) = self.trees(room).get(read, *root, key).await? else { return Ok(false) };
-        Ok(self.locate(read, &pdu.event_id).await?.is_some_and(|at| at.num.0 == num))
-    }
-
-    fn closed_below(&self, starts: HashSet<OwnedEventId>, pdus: &Pdus) -> HashSet<OwnedEventId> {
-        let mut all = HashSet::new();
-        let mut open: Vec<_> = starts.into_iter().collect();
-        while let Some(id) = open.pop() {
-            if let Some(pdu) = pdus.get(&id)
-                && all.insert(id)
-            {
-                open.extend(pdu.auth_events.iter().cloned());
+        sides: Sides<'_>,
+        needed: HashSet<state_res::StateKey>,
+        conflict: &mut Conflict,
+        pdus: &mut Pdus,
+    ) -> Result<()> {
+        for (kind, key) in needed {
+            let Some(number) = self.state_key(read, room, &kind.to_string(), &key).await? else { continue };
+            if sides.differing.contains(&number) {
+                continue;
             }
+            let Some(num) = self.trees(room).get(read, sides.base, number).await? else { continue };
+            let pdu = self.pdu(read, room, EventNum(num)).await?;
+            if pdu.kind == TimelineEventType::RoomPowerLevels {
+                self.load_authority(read, room, vec![pdu.clone()], pdus).await?;
+            }
+            conflict.agreed.insert((kind, key), pdu.event_id.clone());
+            pdus.insert(pdu.event_id.clone(), pdu);
         }
-        all
+        Ok(())
     }
 
     /// The state `base` with the resolved events under the keys in `names`.
@@ -257,21 +265,22 @@ impl Rooms {
         tx: &mut Tx,
         room: RoomNum,
         base: Root,
-        names: &HashMap<StateKey, state_res::StateKey>,
+        names: &HashSet<state_res::StateKey>,
         resolved: &StateMap,
     ) -> Result<Root> {
         let trees = self.trees(room);
         let (mut root, mut gone) = (base, BTreeSet::new());
-        for (key, name) in names {
+        for name in names {
+            let Some(key) = self.state_key(tx, room, &name.0.to_string(), &name.1).await? else { continue };
             match resolved.get(name) {
                 Some(id) => {
                     let num = self.event_num(tx, room, id).await?;
-                    if trees.get(tx, root, *key).await? != Some(num.0) {
-                        root = trees.insert(tx, root, *key, num.0).await?;
+                    if trees.get(tx, root, key).await? != Some(num.0) {
+                        root = trees.insert(tx, root, key, num.0).await?;
                     }
                 }
-                None if trees.get(tx, root, *key).await?.is_some() => {
-                    gone.insert(*key);
+                None if trees.get(tx, root, key).await?.is_some() => {
+                    gone.insert(key);
                 }
                 None => {}
             }
@@ -283,6 +292,11 @@ impl Rooms {
         entries.retain(|(key, _)| !gone.contains(key));
         Ok(trees.build(tx, &entries))
     }
+}
+
+/// The keys under which states differ.
+fn names(conflict: &Conflict) -> HashSet<state_res::StateKey> {
+    conflict.states.iter().flat_map(StateMap::keys).cloned().collect()
 }
 
 fn unresolved(error: ResolveError) -> RoomError {

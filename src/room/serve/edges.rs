@@ -18,7 +18,7 @@ use crate::{
 
 /// A way along the event graph, towards older events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Along {
+pub(crate) enum Along {
     /// What came right before.
     Previous,
     /// What allows an event.
@@ -36,7 +36,7 @@ struct AuthorizationOf<T> {
 }
 
 /// The events that `row` refers to.
-pub(super) fn edges(row: &EventRow, along: Along, rules: &RoomVersionRules) -> Vec<OwnedEventId> {
+pub(crate) fn edges(row: &EventRow, along: Along, rules: &RoomVersionRules) -> Vec<OwnedEventId> {
     let json = row.event.json();
     if rules.events_reference_format == EventsReferenceFormatVersion::V1 {
         let pairs: Vec<(OwnedEventId, IgnoredAny)> = list(&json, along);
@@ -56,7 +56,7 @@ fn list<T: DeserializeOwned>(json: &[u8], along: Along) -> Vec<T> {
 
 impl Rooms {
     /// The numbers of those events that this room has.
-    pub(super) async fn nums_of(
+    pub(crate) async fn nums_of(
         &self,
         read: &impl Read,
         room: RoomNum,

@@ -6,7 +6,6 @@
 //! authorization chains are not filtered: every server of a room needs them.
 
 mod acl;
-mod auth_chain;
 mod by_time;
 #[cfg(test)]
 mod cases;
@@ -19,6 +18,7 @@ mod state;
 mod walk;
 
 pub use acl::Acl;
+pub(crate) use edges::{Along, edges};
 pub use hierarchy::SpaceAnswer;
 pub use state::{StateAt, StateIds};
 pub use walk::Missing;

@@ -3,12 +3,9 @@
 use std::collections::HashSet;
 
 use kv::Read;
-use ruma::OwnedEventId;
 
-use super::edges::{Along, edges};
 use crate::{
     Result, Rooms,
-    lookup::rules,
     num::{EventNum, RoomNum},
 };
 
@@ -25,22 +22,15 @@ impl Rooms {
     /// # Errors
     /// When storage fails. Server-server API, "Auth chain".
     pub async fn auth_chain(&self, read: &impl Read, room: RoomNum, starts: &[EventNum]) -> Result<Vec<EventNum>> {
-        let rules = rules(&self.info(read, room).await?.version)?;
         let mut chain = HashSet::new();
-        // Ids that were followed: most events of a room are allowed by the same few.
-        let mut followed: HashSet<OwnedEventId> = HashSet::new();
         let mut read_already: HashSet<EventNum> = HashSet::new();
         let mut ahead: Vec<EventNum> = starts.to_vec();
         while !ahead.is_empty() {
             let now = ahead.split_off(ahead.len().saturating_sub(STEP));
-            let now = now.into_iter().filter(|num| read_already.insert(*num)).collect::<Vec<_>>();
-            let mut fresh = Vec::new();
-            for (_, row) in self.rows(read, room, now).await? {
-                let refers = edges(&row, Along::Authorization, &rules);
-                fresh.extend(refers.into_iter().filter(|id| followed.insert(id.clone())));
+            let now: Vec<_> = now.into_iter().filter(|num| read_already.insert(*num)).collect();
+            for (_, allowed_by) in self.auth_edges(read, room, &now).await? {
+                ahead.extend(allowed_by.into_iter().filter(|num| chain.insert(*num)));
             }
-            let found = self.nums_of(read, room, &fresh).await?;
-            ahead.extend(found.into_values().filter(|num| chain.insert(*num)));
             if chain.len() > MAX_CHAIN {
                 tracing::warn!(room = room.0, "an authorization chain is longer than any should be: it is cut");
                 break;
