@@ -19,7 +19,7 @@ pub mod resolver;
 pub mod tables;
 pub mod x_matrix;
 
-pub use client::{Answer, Backoff, Call, CallError, Client};
+pub use client::{Answer, Answers, Backoff, Call, CallError, Client};
 pub use config::Config;
 pub use devices::{Claims, DeviceError, KeyAnswers, RemoteDevices};
 pub use inbound::{Checks, Edus, Inbound, InboundError};

@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Instant};
 
 use base::Clock;
 use event::Signer;
+use futures::future::BoxFuture;
 use http::{HeaderValue, Method, header};
 use outbound::{Download, Outbound, Request};
 use ruma::{
@@ -26,6 +27,12 @@ use crate::{Policy, resolver::Resolver};
 /// Names of servers that were heard from and have not been looked at by a slow listener.
 const HEARD_CAPACITY: usize = 1024;
 
+/// Answers in the place of all other servers, for tests of what is made of answers.
+pub trait Answers: Send + Sync + std::fmt::Debug {
+    /// What `destination` answers to a request.
+    fn answer<'a>(&'a self, destination: &'a ServerName, call: Call) -> BoxFuture<'a, Result<Answer, CallError>>;
+}
+
 /// Sends requests to other servers. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Client {
@@ -35,6 +42,8 @@ pub struct Client {
     policy: Policy,
     backoff: Backoff,
     heard: broadcast::Sender<OwnedServerName>,
+    /// Instead of the network.
+    answers: Option<Arc<dyn Answers>>,
 }
 
 impl Client {
@@ -48,7 +57,14 @@ impl Client {
             policy,
             backoff: Backoff::new(clock),
             heard: broadcast::channel(HEARD_CAPACITY).0,
+            answers: None,
         }
+    }
+
+    /// Asks nobody over the network; [`Client::call`] gets its answers here. For tests.
+    #[must_use]
+    pub fn answered_by(self, answers: Arc<dyn Answers>) -> Self {
+        Self { answers: Some(answers), ..self }
     }
 
     /// Asks for well-known documents on another port than 443. For tests.
@@ -117,6 +133,9 @@ impl Client {
     /// # Errors
     /// [`CallError`]; [`CallError::Status`] for any status but 2xx.
     pub async fn call(&self, destination: &ServerName, call: Call) -> Result<Answer, CallError> {
+        if let Some(answers) = &self.answers {
+            return self.noted(destination, &call.clone(), answers.answer(destination, call)).await;
+        }
         let download = self.stream(destination, call).await?;
         let answer = download.finish().await.map_err(CallError::from)?;
         Ok(Answer { status: answer.status, headers: answer.headers, body: answer.body })
@@ -127,6 +146,16 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub async fn stream(&self, destination: &ServerName, call: Call) -> Result<Download, CallError> {
+        self.noted(destination, &call.clone(), self.attempt(destination, call)).await
+    }
+
+    /// Asks if that is allowed now, and remembers how it went.
+    async fn noted<T>(
+        &self,
+        destination: &ServerName,
+        call: &Call,
+        attempt: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
         if destination == self.server_name() || !self.policy.allows(destination) {
             return Err(CallError::Forbidden);
         }
@@ -134,11 +163,11 @@ impl Client {
             self.backoff.check(destination)?;
         }
         let started = self.backoff.now();
-        let (method, path) = (call.method.clone(), call.path_and_query.clone());
-        let result = self.attempt(destination, call).await;
+        let result = attempt.await;
         let outcome = result.as_ref().err().map_or("ok", CallError::kind);
         metrics::counter!("hearth_federation_requests_total", "outcome" => outcome).increment(1);
         if let Err(error) = &result {
+            let (method, path) = (&call.method, &call.path_and_query);
             tracing::debug!(%destination, %method, path, %error, "another server gave no good answer");
         }
         if let Err(CallError::Unreachable(_) | CallError::Timeout) = &result {

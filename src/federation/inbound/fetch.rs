@@ -18,10 +18,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{Effort, Inbound, InboundError};
-use crate::Call;
+use crate::{Call, CallError};
 
 /// Events asked for at once to close a gap. Server-server API, "Retrieving event context": servers cap this at 20.
 const GAP: u32 = 20;
+/// Most events of an answer to that.
+const MAX_GAP: usize = 100;
+/// Servers that are asked beside the one that sent an event.
+const MAX_OTHERS: usize = 2;
 /// Events asked for one by one; more are asked for with the whole state.
 const FEW: usize = 50;
 /// Requests for single events at a time.
@@ -41,7 +45,7 @@ pub(super) struct From<'a> {
     pub rules: &'a RoomVersionRules,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Events {
     #[serde(alias = "pdus", alias = "auth_chain")]
     events: Vec<Box<RawValue>>,
@@ -76,19 +80,24 @@ impl Inbound {
         effort: &mut Effort,
     ) -> Result<Ingested, InboundError> {
         let _turn = self.missing_turn(from, effort).await;
-        let missing = match self.rooms.ingest(from.room, pdu, None).await? {
+        let mut missing = match self.rooms.ingest(from.room, pdu, None).await? {
             Ingested::Missing(missing) => missing,
             became => return Ok(became),
         };
-        if !missing.prev.is_empty() {
-            self.fetch_gap(from, pdu, effort).await?;
-        }
+        let told = missing.prev.is_empty() || self.fetch_gap(from, pdu, effort).await?;
         if !missing.auth.is_empty() {
             self.fetch_auth(from, &pdu.event_id, &missing.auth, effort).await;
         }
-        // Who pushes an event and keeps back what came before could make up the whole room around it: such an event is
-        // not taken.
-        Ok(self.rooms.ingest(from.room, pdu, None).await?)
+        match self.rooms.ingest(from.room, pdu, None).await? {
+            Ingested::Missing(still) => missing = still,
+            became => return Ok(became),
+        }
+        if told || missing.prev.is_empty() {
+            // Who pushes an event has what came before it. One that tells of other events, or of none, keeps it back.
+            return Ok(Ingested::Missing(missing));
+        }
+        // Nobody could be asked for the events, so that it is not known what was kept back.
+        self.ingest_with_state(from, pdu, &missing.prev, effort).await
     }
 
     /// Waits until nobody else fetches for the room: they may get just what is missing. A slow server is not waited for.
@@ -139,9 +148,48 @@ impl Inbound {
         Ok(state)
     }
 
-    /// Asks for the events between what is known and `pdu`, and ingests them.
-    async fn fetch_gap(&self, from: &From<'_>, pdu: &Pdu, effort: &mut Effort) -> Result<(), InboundError> {
-        if !Effort::take(&mut effort.gaps) {
+    /// Asks for the events between what is known and `pdu`, and ingests them; answers whether somebody told of any.
+    /// Others in the room are asked if the server that sent the event does not answer.
+    async fn fetch_gap(&self, from: &From<'_>, pdu: &Pdu, effort: &mut Effort) -> Result<bool, InboundError> {
+        let mut servers = vec![from.server.to_owned()];
+        let mut others = self.others(from).await?;
+        while let Some(server) = servers.pop() {
+            let from = From { server: &server, ..from.clone() };
+            match self.missing_events(&from, pdu, effort).await? {
+                Ok(events) => {
+                    self.fill_gap(&from, events, effort).await?;
+                    return Ok(true);
+                }
+                Err(error) => {
+                    tracing::info!(%server, %error, "missing events could not be fetched");
+                    if error.is_temporary() {
+                        servers.extend(others.pop());
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Some other servers in the room that seem to work.
+    async fn others(&self, from: &From<'_>) -> Result<Vec<OwnedServerName>, InboundError> {
+        let view = self.db.view();
+        let room = self.rooms.num(&view, from.room).await?;
+        let mut servers = self.rooms.servers_in(&view, room).await?;
+        servers.retain(|server| {
+            server != self.rooms.server() && server != from.server && self.client.backoff().until(server).is_none()
+        });
+        servers.truncate(MAX_OTHERS);
+        Ok(servers)
+    }
+
+    async fn missing_events(
+        &self,
+        from: &From<'_>,
+        pdu: &Pdu,
+        effort: &mut Effort,
+    ) -> Result<Result<Vec<Box<RawValue>>, CallError>, InboundError> {
+        if !effort.gap() {
             return Err(InboundError::TooMuch);
         }
         let view = self.db.view();
@@ -154,18 +202,21 @@ impl Inbound {
             Ok(call) => self.client.call(from.server, call).await,
             Err(error) => Err(error),
         };
-        let events: Events = match answer.map(|answer| serde_json::from_slice(&answer.body)) {
-            Ok(Ok(events)) => events,
-            Ok(Err(error)) => {
-                tracing::info!(server = %from.server, %error, "missing events came malformed");
-                return Ok(());
-            }
-            Err(error) => {
-                tracing::info!(server = %from.server, %error, "missing events could not be fetched");
-                return Ok(());
-            }
-        };
-        let pdus = self.verified(from, events.events).await;
+        // What makes no sense tells as much as nothing.
+        let events = answer.map(|answer| serde_json::from_slice::<Events>(&answer.body).unwrap_or_default().events);
+        Ok(events.map(|mut events| {
+            events.truncate(MAX_GAP);
+            events
+        }))
+    }
+
+    async fn fill_gap(
+        &self,
+        from: &From<'_>,
+        events: Vec<Box<RawValue>>,
+        effort: &mut Effort,
+    ) -> Result<(), InboundError> {
+        let pdus = self.verified(from, events).await;
         for pdu in room::in_order(&pdus) {
             if let Err(error) = Box::pin(self.fill_in(from, &pdu, effort)).await {
                 if error.is_internal() {
@@ -191,13 +242,16 @@ impl Inbound {
 
     /// Fetches the auth chain of an event as outliers; what cannot be had stays missing.
     async fn fetch_auth(&self, from: &From<'_>, event: &EventId, missing: &[OwnedEventId], effort: &mut Effort) {
+        if !effort.chain() {
+            return;
+        }
         let request = get_event_authorization::v1::Request::new(from.room.to_owned(), event.to_owned());
         let whole = match Call::of(request) {
             Ok(call) => self.client.call(from.server, call.max_bytes(MAX_STATE_BYTES)).await,
             Err(error) => Err(error),
         };
         let pdus = match whole.map(|answer| serde_json::from_slice::<Events>(&answer.body)) {
-            Ok(Ok(events)) => self.verified(from, events.events).await,
+            Ok(Ok(events)) if events.events.len() <= MAX_STATE => self.verified(from, events.events).await,
             _ => self.fetch_events(from, missing.to_vec(), effort).await,
         };
         if let Err(error) = self.rooms.ingest_outliers(from.room, &pdus).await {
@@ -212,7 +266,7 @@ impl Inbound {
         event: &EventId,
         effort: &mut Effort,
     ) -> Result<Vec<OwnedEventId>, InboundError> {
-        if !Effort::take(&mut effort.states) {
+        if !effort.state() {
             return Err(InboundError::TooMuch);
         }
         let request = get_room_state_ids::v1::Request::new(event.to_owned(), from.room.to_owned());
@@ -243,12 +297,15 @@ impl Inbound {
             serde_json::from_slice(&answer.body).map_err(|error| InboundError::Malformed(error.to_string()))?;
         let mut all = state.auth_chain;
         all.extend(state.pdus);
+        if all.len() > MAX_STATE {
+            return Err(InboundError::TooMuch);
+        }
         Ok(self.verified(from, all).await)
     }
 
     /// Fetches events one by one, a few at a time; those that cannot be had are left out.
     async fn fetch_events(&self, from: &From<'_>, ids: Vec<OwnedEventId>, effort: &mut Effort) -> Vec<Arc<Pdu>> {
-        let ids: Vec<_> = ids.into_iter().take_while(|_| Effort::take(&mut effort.events)).collect();
+        let ids: Vec<_> = ids.into_iter().take_while(|_| effort.event()).collect();
         let server: OwnedServerName = from.server.to_owned();
         let fetched: Vec<Option<Vec<Box<RawValue>>>> = stream::iter(ids)
             .map(|id| {

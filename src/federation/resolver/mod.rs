@@ -37,6 +37,15 @@ pub struct Route {
     pub targets: Option<Vec<Target>>,
 }
 
+/// Where a name alone leads; `None` when documents and records have to be asked for.
+#[must_use]
+pub fn direct(name: &str) -> Option<Route> {
+    match Step::of(name) {
+        Step::Direct(route) => Some(route),
+        Step::Ask(_) => None,
+    }
+}
+
 /// A route to a host and how long it is believed.
 #[derive(Debug, Clone)]
 struct Found {
