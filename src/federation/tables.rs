@@ -4,7 +4,7 @@ use kv::{Table, TableInfo};
 use ruma::OwnedServerName;
 
 use crate::{
-    inbound::ReceivedRow,
+    inbound::AnsweredRow,
     keys::{DocumentRow, KeyRow},
 };
 
@@ -13,10 +13,10 @@ pub const KEYS: Table<(OwnedServerName, String), KeyRow> = Table::new(0x0800, "f
 /// The signed documents that [`KEYS`] came in, by server and a hash of which keys they list.
 pub const DOCUMENTS: Table<(OwnedServerName, [u8; 32]), DocumentRow> =
     Table::new(0x0801, "federation.key_documents", 1);
-/// Answers to transactions by who sent them and their id.
-pub const RECEIVED: Table<(OwnedServerName, String), ReceivedRow> = Table::new(0x0830, "federation.received", 1);
+/// Answers to the last transactions of each server.
+pub const ANSWERED: Table<OwnedServerName, AnsweredRow> = Table::new(0x0831, "federation.answered", 1);
 
 /// All of them.
-pub const ALL: &[TableInfo] = &[KEYS.info(), DOCUMENTS.info(), RECEIVED.info()];
+pub const ALL: &[TableInfo] = &[KEYS.info(), DOCUMENTS.info(), ANSWERED.info()];
 
 kv::value!(KeyRow, DocumentRow);

@@ -29,6 +29,8 @@ pub(crate) fn start(wired: &Wired, config: &Config, metrics: Option<&Metrics>) -
     let media = state.media.clone();
     tasks.spawn(every(5 * MINUTE, "media clean", async move || media.clean().await));
     let media = state.media.clone();
+    tasks.spawn(every(10 * MINUTE, "media eviction", async move || media.evict().await.map(drop)));
+    let media = state.media.clone();
     tasks.spawn(every(DAY, "media sweep", async move || media.sweep().await.map(drop)));
     let inbound = state.inbound.clone();
     tasks.spawn(every(60 * MINUTE, "transaction sweep", async move || inbound.sweep().await));

@@ -8,6 +8,11 @@ pub struct Config {
     pub max_upload_bytes: u64,
     /// Largest file of another server that is fetched for our users, in bytes.
     pub max_remote_bytes: u64,
+    /// Media of other servers that nobody asked for in so many days is removed; it is fetched again when somebody asks
+    /// for it. 0 keeps it.
+    pub remote_keep_days: u32,
+    /// How much media of other servers is kept, in MiB; beyond that the longest unused goes. 0 sets no limit.
+    pub remote_keep_mb: u64,
     /// What one account may store in all, in bytes; 0 sets no limit.
     pub user_quota_bytes: u64,
     /// How many media ids an account may hold that nothing is uploaded to yet.
@@ -29,6 +34,8 @@ impl Default for Config {
         Self {
             max_upload_bytes: 50 << 20,
             max_remote_bytes: 50 << 20,
+            remote_keep_days: 0,
+            remote_keep_mb: 20 << 10,
             user_quota_bytes: 0,
             max_pending_uploads: 10,
             max_image_pixels: 50_000_000,

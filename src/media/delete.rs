@@ -4,7 +4,7 @@ use ruma::{ServerName, UserId};
 
 use crate::{
     Media, MediaId, Result,
-    tables::{BLOBS, BY_USER, Blob, EXPIRIES, Hash, ITEMS, Item, ItemContent, ORPHANS, USAGE},
+    tables::{BLOBS, BY_USER, Blob, EXPIRIES, Hash, ITEMS, Item, ItemContent, ORPHANS, REMOTE, REMOTE_DAYS, USAGE},
 };
 
 /// One upload of an account.
@@ -45,6 +45,10 @@ impl Media {
             let mut tx = self.db.begin();
             let Some(item) = tx.get(&ITEMS, (server, id.as_str())).await? else { return Ok(false) };
             tx.delete(&ITEMS, (server, id.as_str()));
+            if let Some(day) = tx.get(&REMOTE_DAYS, (server, id.as_str())).await? {
+                tx.delete(&REMOTE_DAYS, (server, id.as_str()));
+                tx.delete(&REMOTE, (day, server, id.as_str()));
+            }
             self.forget_use(&mut tx, id, &item).await?;
             if let ItemContent::File { hash, .. } = item.content {
                 release(&mut tx, hash).await?;

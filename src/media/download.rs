@@ -119,6 +119,9 @@ impl Media {
         if access == Access::Legacy && !item.legacy && !self.config.allow_legacy {
             return Err(Error::NotFound);
         }
+        if !self.is_local(server) {
+            self.used(server, id, size).await?;
+        }
         Ok((hash, size, content_type, filename))
     }
 

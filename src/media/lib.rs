@@ -4,9 +4,11 @@
 //! uploads, thumbnails and their cache, use per account.
 //! **Must not know** rooms, events, HTTP. Media of other servers that is not here is answered with
 //! [`Error::NotLocal`]; `flows` fetches it and has it kept.
-//! **Tables** (`tables.rs`): items, items by user, use by user, expiries, blobs, orphans, thumbnails.
-//! **Tasks**: [`Media::clean`] (expired promises, unreferenced blobs; every few minutes) and [`Media::sweep`]
-//! (files that no row names; at start and daily). Both are idempotent.
+//! **Tables** (`tables.rs`): items, items by user, use by user, expiries, blobs, orphans, thumbnails, media of
+//! other servers by last use.
+//! **Tasks**: [`Media::clean`] (expired promises, unreferenced blobs; every few minutes), [`Media::evict`] (media of
+//! other servers that is too old or too much) and [`Media::sweep`] (files that no row names; at start and daily). All
+//! are idempotent.
 //! **Invariants**
 //! - A row names a file only after the file's bytes and its directory entry are synced, so a crash leaves at
 //!   most files without a row, which the sweep removes.

@@ -9,6 +9,7 @@ use crate::{
     blobs::Blobs,
     remote::Fetches,
     tables::{BLOBS, Blob, Hash, ITEMS, Item, USAGE, Usage},
+    tasks::evict::Fresh,
     thumbnail::Workshop,
     wait::Waiters,
 };
@@ -24,6 +25,7 @@ pub struct Media {
     pub(crate) waiters: Waiters,
     pub(crate) workshop: Workshop,
     pub(crate) fetches: Fetches,
+    pub(crate) fresh: Arc<Fresh>,
 }
 
 impl Media {
@@ -43,6 +45,7 @@ impl Media {
             waiters: Waiters::default(),
             workshop,
             fetches: Fetches::default(),
+            fresh: Arc::default(),
         })
     }
 

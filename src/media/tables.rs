@@ -23,9 +23,25 @@ pub const ORPHANS: Table<Hash, ()> = Table::new(0x0205, "media.orphans", 1);
 /// Cached thumbnails by hash of the original and variant. May be lost.
 pub const THUMBNAILS: Table<(Hash, String), Thumbnail> = Table::new(0x0206, "media.thumbnails", 1);
 
+/// Days since the epoch.
+pub type Day = u32;
+/// Kept media of other servers by the day on which somebody last asked for it, with its size in bytes.
+pub const REMOTE: Table<(Day, OwnedServerName, String), u64> = Table::new(0x0207, "media.remote", 1);
+/// The day of each row of [`REMOTE`].
+pub const REMOTE_DAYS: Table<(OwnedServerName, String), Day> = Table::new(0x0208, "media.remote_days", 1);
+
 /// Every table of the crate.
-pub const ALL: &[TableInfo] =
-    &[ITEMS.info(), BY_USER.info(), USAGE.info(), EXPIRIES.info(), BLOBS.info(), ORPHANS.info(), THUMBNAILS.info()];
+pub const ALL: &[TableInfo] = &[
+    ITEMS.info(),
+    BY_USER.info(),
+    USAGE.info(),
+    EXPIRIES.info(),
+    BLOBS.info(),
+    ORPHANS.info(),
+    THUMBNAILS.info(),
+    REMOTE.info(),
+    REMOTE_DAYS.info(),
+];
 
 /// One media id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use crate::{
     Error, Media, MediaId, Result,
     blobs::{Area, Placed, Spooled},
     content_type::sanitise,
-    tables::{BLOBS, BY_USER, Blob, EXPIRIES, ITEMS, Item, ItemContent, ORPHANS, USAGE},
+    tables::{BLOBS, BY_USER, Blob, EXPIRIES, ITEMS, Item, ItemContent, ORPHANS, REMOTE, REMOTE_DAYS, USAGE},
 };
 
 /// Longest file name kept, in bytes; a longer one is cut at a character.
@@ -218,6 +218,12 @@ impl Media {
         tx.put(&ITEMS, (entry.server, entry.id.as_str()), &item);
         if let Some(user) = entry.owner {
             tx.put(&BY_USER, (user, entry.now, entry.id.as_str()), &file.size);
+        }
+        if !self.is_local(entry.server) {
+            let today = self.today();
+            tx.put(&REMOTE_DAYS, (entry.server, entry.id.as_str()), &today);
+            tx.put(&REMOTE, (today, entry.server, entry.id.as_str()), &file.size);
+            self.fresh.note();
         }
     }
 

@@ -20,6 +20,9 @@ pub enum InboundError {
     /// Devices.
     #[error(transparent)]
     Devices(#[from] crate::DeviceError),
+    /// Keys of servers.
+    #[error(transparent)]
+    Keys(#[from] crate::KeyError),
     /// Storage.
     #[error(transparent)]
     Store(#[from] kv::Error),
@@ -29,7 +32,7 @@ impl InboundError {
     /// Whether this server is at fault, so that the other one should try again.
     #[must_use]
     pub fn is_internal(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::Room(RoomError::Store(_)) | Self::Devices(_))
+        matches!(self, Self::Store(_) | Self::Room(RoomError::Store(_)) | Self::Devices(_) | Self::Keys(_))
     }
 }
 

@@ -30,7 +30,7 @@ use ruma::{OwnedRoomId, OwnedServerName};
 
 pub use effort::Effort;
 pub use error::InboundError;
-pub use received::ReceivedRow;
+pub use received::AnsweredRow;
 pub use transaction::{MAX_TRANSACTION_BYTES, PduResult};
 pub use verify::{Checks, Refused};
 

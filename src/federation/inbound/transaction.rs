@@ -16,6 +16,7 @@ use super::{
     Effort, Inbound, InboundError,
     edu::Edu,
     fetch::{From, bytes},
+    received::MAX_ID_BYTES,
 };
 
 /// Most PDUs of a transaction.
@@ -60,6 +61,9 @@ impl Inbound {
             return Err(InboundError::Malformed(format!(
                 "a transaction has at most {MAX_PDUS} PDUs and {MAX_EDUS} EDUs"
             )));
+        }
+        if txn_id.len() > MAX_ID_BYTES {
+            return Err(InboundError::Malformed("the id of the transaction is too long".to_owned()));
         }
         let _turn = self.transactions.of(origin.to_owned()).await;
         if let Some(answer) = self.answered(origin, txn_id).await? {

@@ -36,6 +36,12 @@ impl Checks {
         Self { keys, clock }
     }
 
+    /// The keys.
+    #[must_use]
+    pub fn keys(&self) -> &ServerKeys {
+        &self.keys
+    }
+
     /// Parses and verifies events of one room version, on all cores; what has a wrong content hash comes back
     /// redacted. The answers are in the order of `events`.
     pub async fn verified(&self, rules: &RoomVersionRules, events: Vec<Bytes>) -> Vec<Result<Arc<Pdu>, Refused>> {

@@ -4,4 +4,5 @@ mod documents;
 mod fetching;
 mod merging;
 mod rig;
+mod strangers;
 mod vouching;

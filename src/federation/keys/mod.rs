@@ -17,6 +17,7 @@ mod notary;
 mod own;
 mod pauses;
 mod store;
+mod sweep;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -37,6 +38,7 @@ pub use merge::KeyRow;
 pub use notary::MAX_QUERIED;
 pub use own::{OldKey, OwnKeys};
 pub use store::DocumentRow;
+pub use sweep::MAX_STRANGERS;
 
 use crate::Client;
 use pauses::Pauses;

@@ -15,6 +15,9 @@ use super::{catch_up::CatchUp, edu::Latest, tables::Failing};
 /// Events kept in memory for a destination; with more it reads them from the tables again.
 const MAX_QUEUED: usize = 200;
 
+/// For how long a destination fails before typing, receipts and presence are not kept for it any more, in milliseconds.
+const GIVEN_UP: Millis = 60 * 60 * 1000;
+
 /// An event for a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Item {
@@ -61,6 +64,8 @@ pub(super) struct State {
     pub in_flight: bool,
     /// Whether there may be stored messages for it.
     pub edus: bool,
+    /// Whether some came since they were last looked through for what is not worth keeping.
+    pub untrimmed: bool,
     pub latest: Latest,
     pub stage: Stage,
     pub failing: Option<Failing>,
@@ -78,6 +83,11 @@ impl State {
             Backlog::Stored | Backlog::Reading(..) => true,
         };
         events || self.in_flight || self.edus || !self.latest.is_empty()
+    }
+
+    /// Whether it has failed for so long that what is of interest only for a while is not kept for it.
+    pub fn is_given_up(&self) -> bool {
+        self.failing.is_some_and(|failing| failing.last.saturating_sub(failing.since) > GIVEN_UP)
     }
 
     /// Events in memory.
@@ -143,6 +153,7 @@ impl Destination {
             acked: 0,
             in_flight: false,
             edus: false,
+            untrimmed: false,
             latest: Latest::default(),
             stage: Stage::Idle,
             failing: None,

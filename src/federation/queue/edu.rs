@@ -177,7 +177,9 @@ impl Queue {
                 for server in &destinations {
                     let waiting = Waiting { key: key.clone(), json: edu.clone(), until };
                     self.offer(&self.destinations.named(server), |state| {
-                        state.latest.add(waiting, state.failing.is_some());
+                        if !state.is_given_up() {
+                            state.latest.add(waiting, state.failing.is_some());
+                        }
                     });
                 }
             }
@@ -199,7 +201,7 @@ impl Queue {
 
     /// Says that there are new messages for a destination on disk.
     pub fn wake_edus(&self, destination: &ServerName) {
-        self.offer(&self.destinations.named(destination), |state| state.edus = true);
+        self.offer(&self.destinations.named(destination), |state| (state.edus, state.untrimmed) = (true, true));
     }
 
     /// Changes what waits for a destination and has it sent.

@@ -26,6 +26,7 @@ mod sources;
 mod status;
 pub mod tables;
 mod transaction;
+mod trim;
 mod walk;
 
 use std::{

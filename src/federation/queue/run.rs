@@ -83,7 +83,9 @@ impl Queue {
         let mut edus = EDUS.all();
         while let Some(((name, _), _)) = tx.scan(&EDUS, edus.clone()).first(1).await?.pop() {
             edus.start = EDUS.under(&(&name,)).end;
-            self.destinations.named(&name).state.lock().edus = true;
+            let destination = self.destinations.named(&name);
+            let mut state = destination.state.lock();
+            (state.edus, state.untrimmed) = (true, true);
         }
         for destination in self.destinations.all() {
             self.offer(&destination, |_| {});

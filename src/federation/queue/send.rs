@@ -11,6 +11,7 @@ use serde::Deserialize;
 use super::{
     Queue, QueueError,
     destination::{Destination, Stage},
+    edu::Latest,
     post::Refused,
     tables::{CURSORS, EDUS, FAILING, Failing, IN_FLIGHT, InFlight, SINGLES},
     transaction::Transaction,
@@ -179,10 +180,16 @@ impl Queue {
         {
             let mut state = destination.state.lock();
             state.failing = Some(failing);
+            if state.is_given_up() {
+                state.latest = Latest::default();
+            }
             state.start_over();
             state.stage = Stage::Idle;
         }
         self.timers.lock().insert((failing.again, destination.name.clone()));
+        if let Err(error) = self.trim(destination).await {
+            tracing::warn!(%error, destination = %destination.name, "messages were not looked through");
+        }
     }
 }
 

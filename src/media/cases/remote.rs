@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures::FutureExt;
 
 use super::*;
-use crate::tables::ITEMS;
+use crate::tables::{ITEMS, REMOTE, REMOTE_DAYS};
 use kv::Read;
 
 fn far() -> &'static ServerName {
@@ -75,4 +75,55 @@ async fn who_asks_for_the_same_file_at_the_same_time_waits_for_one_fetch() {
     assert_eq!(fetched.load(Ordering::Relaxed), 2, "and not remembered");
     bring(Err(Error::NotFound)).await.unwrap();
     assert_eq!(fetched.load(Ordering::Relaxed), 2, "what is here is not fetched");
+}
+
+const DAY: u64 = 24 * 60 * 60 * 1000;
+
+async fn kept(fixture: &Fixture) -> Vec<String> {
+    let rows = fixture.db.view().scan(&ITEMS, ITEMS.all()).collect().await.unwrap();
+    rows.into_iter().map(|((_, id), _)| id).collect()
+}
+
+async fn keep(fixture: &Fixture, name: &str, size: usize) {
+    let mut bytes = noise(size);
+    bytes.extend_from_slice(name.as_bytes());
+    let id = MediaId::parse(name).unwrap();
+    fixture.media.keep_remote((far(), &id), FileInfo::default(), body(bytes)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_longest_unused_media_of_other_servers_goes_when_there_is_too_much() {
+    let fixture = Fixture::with(Config { remote_keep_mb: 1, ..Config::default() });
+    let own = fixture.upload(noise(1 << 20)).await;
+    for name in ["a", "b", "c"] {
+        keep(&fixture, name, 400 << 10).await;
+        fixture.clock.advance(DAY);
+    }
+    let a = MediaId::parse("a").unwrap();
+    fixture.media.download((far(), &a), Access::Authorized, NO_WAIT).await.unwrap();
+    assert_eq!(fixture.media.evict().await.unwrap(), 1);
+    assert_eq!(fixture.media.evict().await.unwrap(), 0);
+    let mut expected = vec!["a".to_owned(), "c".to_owned(), own.to_string()];
+    let mut found = kept(&fixture).await;
+    (expected.sort(), found.sort());
+    assert_eq!(found, expected, "what was used lately stays, and so does ours");
+    fixture.media.clean().await.unwrap();
+    assert_eq!(fixture.files("files"), 3);
+    assert_eq!(fixture.db.view().scan(&REMOTE, REMOTE.all()).collect().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn media_of_other_servers_goes_after_a_time_without_use() {
+    let fixture = Fixture::with(Config { remote_keep_days: 30, ..Config::default() });
+    keep(&fixture, "a", 10).await;
+    keep(&fixture, "b", 10).await;
+    fixture.clock.advance(20 * DAY);
+    let a = MediaId::parse("a").unwrap();
+    fixture.media.download((far(), &a), Access::Authorized, NO_WAIT).await.unwrap();
+    fixture.clock.advance(20 * DAY);
+    assert_eq!(fixture.media.evict().await.unwrap(), 1);
+    assert_eq!(kept(&fixture).await, ["a"]);
+    fixture.clock.advance(20 * DAY);
+    assert_eq!(fixture.media.evict().await.unwrap(), 1);
+    assert_eq!(fixture.db.view().scan(&REMOTE_DAYS, REMOTE_DAYS.all()).collect().await.unwrap(), []);
 }

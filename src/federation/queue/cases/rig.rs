@@ -76,9 +76,13 @@ impl Projection for Servers {
         Box::pin(async move {
             let kind = event.pdu.kind.to_string();
             let content: Value = serde_json::from_str(event.pdu.content.get()).unwrap();
-            if let Some(server) = content["server"].as_str().filter(|_| kind.starts_with("test.")) {
-                let server = <&ServerName>::try_from(server).unwrap();
-                tx.put(&SERVER_LOG, (event.slot, event.room, server), &(kind == "test.enter"));
+            if !kind.starts_with("test.") {
+                return Ok(());
+            }
+            let many = content["many"].as_u64().unwrap_or(0);
+            let servers = content["server"].as_str().map(str::to_owned).into_iter();
+            for name in servers.chain((0..many).map(|n| format!("dead{n}.test"))) {
+                tx.put(&SERVER_LOG, (event.slot, event.room, server(&name)), &(kind == "test.enter"));
             }
             Ok(())
         })
@@ -175,6 +179,12 @@ impl Rig {
 
     pub async fn enter(&self, room: &OwnedRoomId, server: &str) {
         self.send(room, "test.enter", &json!({ "server": server })).await;
+    }
+
+    /// So many servers that are called `dead0.test` and so on.
+    pub async fn enter_many(&self, room: &OwnedRoomId, many: usize) {
+        self.send(room, "test.enter", &json!({ "many": many })).await;
+        self.remote.0.lock().down.extend((0..many).map(|n| server(&format!("dead{n}.test"))));
     }
 
     pub async fn leave(&self, room: &OwnedRoomId, server: &str) {
