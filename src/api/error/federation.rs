@@ -57,7 +57,7 @@ impl From<InboundError> for MatrixError {
             }
             InboundError::Room(error) => error.into(),
             InboundError::Devices(error) => error.into(),
-            InboundError::Store(_) => Self::internal(&error),
+            InboundError::Keys(_) | InboundError::Store(_) => Self::internal(&error),
         }
     }
 }

@@ -17,7 +17,7 @@ use ruma::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Effort, Inbound, InboundError};
+use super::{Effort, Inbound, InboundError, junk::Whose};
 use crate::{Call, CallError};
 
 /// Events asked for at once to close a gap. Server-server API, "Retrieving event context": servers cap this at 20.
@@ -43,6 +43,8 @@ pub(super) struct From<'a> {
     pub server: &'a ServerName,
     pub room: &'a RoomId,
     pub rules: &'a RoomVersionRules,
+    /// Who pays for what is kept and not shown.
+    pub whose: Whose<'a>,
 }
 
 #[derive(Default, Deserialize)]
@@ -80,7 +82,7 @@ impl Inbound {
         effort: &mut Effort,
     ) -> Result<Ingested, InboundError> {
         let _turn = self.missing_turn(from, effort).await;
-        let mut missing = match self.rooms.ingest(from.room, pdu, None).await? {
+        let mut missing = match self.take(from, pdu, None).await? {
             Ingested::Missing(missing) => missing,
             became => return Ok(became),
         };
@@ -88,7 +90,7 @@ impl Inbound {
         if !missing.auth.is_empty() {
             self.fetch_auth(from, &pdu.event_id, &missing.auth, effort).await;
         }
-        match self.rooms.ingest(from.room, pdu, None).await? {
+        match self.take(from, pdu, None).await? {
             Ingested::Missing(still) => missing = still,
             became => return Ok(became),
         }
@@ -121,7 +123,7 @@ impl Inbound {
         let mut failure = InboundError::TooMuch;
         for prev in missing {
             match self.state_after(from, prev, effort).await {
-                Ok(state) => return Ok(self.rooms.ingest(from.room, pdu, Some(&state)).await?),
+                Ok(state) => return Ok(self.take(from, pdu, Some(&state)).await?),
                 Err(error) if error.is_internal() => return Err(error),
                 Err(error) => failure = error,
             }
@@ -139,7 +141,7 @@ impl Inbound {
         let mut state = self.fetch_state(from, event, effort).await?;
         if self.rooms.locate(&self.db.view(), event).await?.is_none() {
             let pdus = self.fetch_events(from, vec![event.to_owned()], effort).await;
-            self.rooms.ingest_outliers(from.room, &pdus).await?;
+            self.take_outliers(from, &pdus).await?;
         }
         // Of two events under one key the later one counts.
         if self.rooms.locate(&self.db.view(), event).await?.is_some() {
@@ -230,11 +232,11 @@ impl Inbound {
 
     /// Ingests one of the events that were missing. What is still missing before it is too far back to be walked.
     async fn fill_in(&self, from: &From<'_>, pdu: &Arc<Pdu>, effort: &mut Effort) -> Result<(), InboundError> {
-        let Ingested::Missing(missing) = self.rooms.ingest(from.room, pdu, None).await? else { return Ok(()) };
+        let Ingested::Missing(missing) = self.take(from, pdu, None).await? else { return Ok(()) };
         if !missing.auth.is_empty() {
             self.fetch_auth(from, &pdu.event_id, &missing.auth, effort).await;
         }
-        if let Ingested::Missing(missing) = self.rooms.ingest(from.room, pdu, None).await? {
+        if let Ingested::Missing(missing) = self.take(from, pdu, None).await? {
             self.ingest_with_state(from, pdu, &missing.prev, effort).await?;
         }
         Ok(())
@@ -254,7 +256,7 @@ impl Inbound {
             Ok(Ok(events)) if events.events.len() <= MAX_STATE => self.verified(from, events.events).await,
             _ => self.fetch_events(from, missing.to_vec(), effort).await,
         };
-        if let Err(error) = self.rooms.ingest_outliers(from.room, &pdus).await {
+        if let Err(error) = self.take_outliers(from, &pdus).await {
             tracing::warn!(room = %from.room, %error, "an auth chain could not be stored");
         }
     }
@@ -284,7 +286,7 @@ impl Inbound {
         } else {
             self.fetch_events(from, unknown, effort).await
         };
-        self.rooms.ingest_outliers(from.room, &pdus).await?;
+        self.take_outliers(from, &pdus).await?;
         let still: HashSet<_> = self.unknown(ids.pdu_ids.clone()).await?.into_iter().collect();
         Ok(ids.pdu_ids.into_iter().filter(|id| !still.contains(id)).collect())
     }

@@ -8,7 +8,7 @@ use ruma::{OwnedServerName, RoomId, UInt, api::federation::backfill::get_backfil
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Effort, Inbound, InboundError, fetch::From};
+use super::{Effort, Inbound, InboundError, fetch::From, junk::Whose};
 use crate::Call;
 
 /// Events asked for at a time.
@@ -37,7 +37,7 @@ impl Inbound {
         let info = self.rooms.info(&view, room).await?;
         let Some(rules) = event::rules(&info.version) else { return Ok(false) };
         for server in self.candidates(&view, room_id, room).await? {
-            let from = From { server: &server, room: room_id, rules: &rules };
+            let from = From { server: &server, room: room_id, rules: &rules, whose: Whose::Member(&server) };
             let mut request = get_backfill::v1::Request::new(room_id.to_owned(), gap.missing.clone(), UInt::from(PAGE));
             request.v.truncate(20);
             let answer = match Call::of(request) {

@@ -18,7 +18,9 @@ mod effort;
 mod error;
 mod fetch;
 mod history;
+mod junk;
 mod received;
+mod take;
 mod transaction;
 mod verify;
 
@@ -27,6 +29,8 @@ use ephemeral::{Presence, Receipts, Typing};
 use kv::Db;
 use room::Rooms;
 use ruma::{OwnedRoomId, OwnedServerName};
+
+use junk::Junk;
 
 pub use effort::Effort;
 pub use error::InboundError;
@@ -47,6 +51,7 @@ pub struct Inbound {
     pub(crate) edus: Edus,
     /// One transaction of a server at a time.
     transactions: Turns<OwnedServerName>,
+    junk: Junk,
     /// Who fetches for a room what came before its newest events.
     missing: Turns<OwnedRoomId>,
     /// Who fetches for a room what came before a gap in its history.
@@ -71,7 +76,8 @@ impl Inbound {
     #[must_use]
     pub fn new(db: Db, clock: Clock, rooms: Rooms, client: Client, checks: Checks, edus: Edus) -> Self {
         let (transactions, missing, history) = Default::default();
-        Self { db, clock, rooms, client, checks, edus, transactions, missing, history }
+        let junk = Junk::new(clock.clone());
+        Self { db, clock, rooms, client, checks, edus, junk, transactions, missing, history }
     }
 
     /// What checks the signatures of events.

@@ -16,6 +16,7 @@ use super::{
     Effort, Inbound, InboundError,
     edu::Edu,
     fetch::{From, bytes},
+    junk::Whose,
     received::MAX_ID_BYTES,
 };
 
@@ -120,7 +121,9 @@ impl Inbound {
         };
         let info = self.rooms.info(&view, num).await?;
         let Some(rules) = event::rules(&info.version) else { return Ok(Results::new()) };
-        let from = From { server: origin, room, rules: &rules };
+        let is_in = self.rooms.server_is_in(&view, num, origin).await?;
+        let whose = if is_in { Whose::Member(origin) } else { Whose::Stranger };
+        let from = From { server: origin, room, rules: &rules, whose };
         let denied = !self.rooms.acl_allows(&view, num, origin).await?;
         let mut results = Results::new();
         let mut good = Vec::new();
@@ -149,7 +152,7 @@ impl Inbound {
         let mut effort = Effort::default();
         let mut left = pdus;
         while let Some(first) = left.first() {
-            let became = match self.rooms.ingest_run(from.room, left, None).await {
+            let became = match self.take_run(from, left, None).await {
                 Ok(became) => became,
                 Err(RoomError::UnknownRoom) => return self.outside(from, left, results).await,
                 Err(RoomError::Store(error)) => return Err(error.into()),
@@ -178,7 +181,7 @@ impl Inbound {
     }
 
     async fn alone(&self, from: &From<'_>, pdu: &Arc<Pdu>, effort: &mut Effort) -> Result<Ingested, InboundError> {
-        match self.rooms.ingest(from.room, pdu, None).await? {
+        match self.take(from, pdu, None).await? {
             Ingested::Missing(_) => self.complete(from, pdu, effort).await,
             other => Ok(other),
         }

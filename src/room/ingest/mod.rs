@@ -51,6 +51,16 @@ pub enum Ingested {
     Missing(Missing),
 }
 
+/// What is done with events that the rules do not let into the room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hidden {
+    /// They are kept with the reason, so that they are known when they come again or something refers to them.
+    #[default]
+    Kept,
+    /// They are told of and forgotten: for whoever has sent too many of them.
+    Forgotten,
+}
+
 /// Events that another one refers to and that are not here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Missing {

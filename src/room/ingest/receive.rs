@@ -6,7 +6,7 @@ use event::{Pdu, RoomVersionRules};
 use kv::Tx;
 use ruma::{OwnedEventId, RoomId, ServerName};
 
-use super::{Ingested, authorize::missing, resolve::Around};
+use super::{Hidden, Ingested, authorize::missing, resolve::Around};
 use crate::{
     EventMeta, Result, RoomError, RoomInfo, Rooms, Tip,
     append::Landing,
@@ -22,6 +22,7 @@ struct Scene<'a> {
     room: RoomNum,
     info: &'a RoomInfo,
     rules: &'a RoomVersionRules,
+    hidden: Hidden,
 }
 
 impl Rooms {
@@ -47,7 +48,21 @@ impl Rooms {
         pdus: &[Arc<Pdu>],
         before: Option<&[OwnedEventId]>,
     ) -> Result<Vec<Ingested>> {
-        self.ingest_by(room_id, pdus, before, None).await
+        self.ingest_by(room_id, pdus, before, (None, Hidden::Kept)).await
+    }
+
+    /// As [`Rooms::ingest_run`], saying what is done with events that are not let in.
+    ///
+    /// # Errors
+    /// As [`Rooms::ingest`].
+    pub async fn ingest_run_with(
+        &self,
+        room_id: &RoomId,
+        pdus: &[Arc<Pdu>],
+        before: Option<&[OwnedEventId]>,
+        hidden: Hidden,
+    ) -> Result<Vec<Ingested>> {
+        self.ingest_by(room_id, pdus, before, (None, hidden)).await
     }
 
     /// Takes in an event that `origin` makes through this server, which passes it on to the rest of the room.
@@ -55,7 +70,7 @@ impl Rooms {
     /// # Errors
     /// As [`Rooms::ingest`].
     pub async fn ingest_for(&self, room_id: &RoomId, pdu: &Arc<Pdu>, origin: &ServerName) -> Result<Ingested> {
-        let mut all = self.ingest_by(room_id, std::slice::from_ref(pdu), None, Some(origin)).await?;
+        let mut all = self.ingest_by(room_id, std::slice::from_ref(pdu), None, (Some(origin), Hidden::Kept)).await?;
         all.pop().ok_or(RoomError::UnknownEvent)
     }
 
@@ -64,7 +79,7 @@ impl Rooms {
         room_id: &RoomId,
         pdus: &[Arc<Pdu>],
         before: Option<&[OwnedEventId]>,
-        origin: Option<&ServerName>,
+        (origin, hidden): (Option<&ServerName>, Hidden),
     ) -> Result<Vec<Ingested>> {
         let room = self.num(&self.db.view(), room_id).await?;
         let turn = self.turns.of(room).await;
@@ -76,7 +91,7 @@ impl Rooms {
                 return Err(RoomError::UnknownRoom);
             }
             let rules = rules(&info.version)?;
-            let scene = Scene { room, info: &info, rules: &rules };
+            let scene = Scene { room, info: &info, rules: &rules, hidden };
             let mut all = Vec::with_capacity(pdus.len());
             let mut before = before;
             for pdu in pdus {
@@ -162,7 +177,7 @@ impl Rooms {
         before: Root,
         around: Around,
     ) -> Result<Ingested> {
-        let Scene { room, info, rules } = *scene;
+        let Scene { room, info, rules, .. } = *scene;
         let (replaces, after) = self.step_state(tx, room, before, pdu, num).await?;
         let extremities = self.extremities_with(tx, room, tip, pdu, num).await?;
         if extremities.len() > 1 {
@@ -196,6 +211,9 @@ impl Rooms {
         verdict: Verdict,
     ) -> Result<()> {
         tracing::info!(room = %scene.info.id, event = %pdu.event_id, ?verdict, "an event was not let into the room");
+        if scene.hidden == Hidden::Forgotten {
+            return Ok(());
+        }
         let mut pdu = pdu.clone();
         pdu.rejected = matches!(verdict, Verdict::RejectedByAuth(_) | Verdict::RejectedByState(_));
         let meta = meta_of(verdict, before);

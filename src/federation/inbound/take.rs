@@ -1,0 +1,63 @@
+//! Handing events to the room. What is kept of those that it does not let in is bounded: [`super::junk`].
+
+use std::sync::Arc;
+
+use event::Pdu;
+use room::{Hidden, Ingested, RoomError};
+use ruma::OwnedEventId;
+
+use super::{Inbound, InboundError, fetch::From};
+
+impl Inbound {
+    /// Takes in one event. [`room::Rooms::ingest`].
+    pub(super) async fn take(
+        &self,
+        from: &From<'_>,
+        pdu: &Arc<Pdu>,
+        before: Option<&[OwnedEventId]>,
+    ) -> Result<Ingested, RoomError> {
+        let mut all = self.take_run(from, std::slice::from_ref(pdu), before).await?;
+        all.pop().ok_or(RoomError::UnknownEvent)
+    }
+
+    /// Takes in a run of events. [`room::Rooms::ingest_run`].
+    pub(super) async fn take_run(
+        &self,
+        from: &From<'_>,
+        pdus: &[Arc<Pdu>],
+        before: Option<&[OwnedEventId]>,
+    ) -> Result<Vec<Ingested>, RoomError> {
+        let hidden = if self.junk.has_room(from.whose) { Hidden::Kept } else { Hidden::Forgotten };
+        let became = self.rooms.ingest_run_with(from.room, pdus, before, hidden).await?;
+        if hidden == Hidden::Kept {
+            let is_hidden = |became: &Ingested| matches!(became, Ingested::Rejected(_) | Ingested::SoftFailed(_));
+            let bytes = pdus.iter().zip(&became).filter(|(_, became)| is_hidden(became));
+            let bytes: usize = bytes.map(|(pdu, _)| pdu.json().len()).sum();
+            if bytes > 0 {
+                self.junk.kept(from.whose, bytes);
+            }
+        }
+        Ok(became)
+    }
+
+    /// Takes in events without a place. [`room::Rooms::ingest_outliers`].
+    pub(super) async fn take_outliers(&self, from: &From<'_>, pdus: &[Arc<Pdu>]) -> Result<(), InboundError> {
+        if pdus.is_empty() {
+            return Ok(());
+        }
+        if !self.junk.has_room(from.whose) {
+            tracing::warn!(server = %from.server, room = %from.room, "a server makes us keep too much");
+            return Err(InboundError::TooMuch);
+        }
+        let view = self.db.view();
+        let mut bytes = 0;
+        for pdu in pdus {
+            if self.rooms.locate(&view, &pdu.event_id).await?.is_none() {
+                bytes += pdu.json().len();
+            }
+        }
+        self.rooms.ingest_outliers(from.room, pdus).await?;
+        self.junk.kept(from.whose, bytes);
+        Ok(())
+    }
+}
