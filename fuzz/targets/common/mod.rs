@@ -24,7 +24,6 @@ pub fn run(work: impl Future<Output = ()>) {
     thread_local! {
         static RUNTIME: tokio::runtime::Runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .start_paused(true)
             .build()
             .expect("a runtime");
     }

@@ -13,6 +13,8 @@
 //!   others would wait for without end.
 //! - What a PDU makes us fetch is bounded by [`Effort`].
 
+#[cfg(test)]
+mod cases;
 mod edu;
 mod effort;
 mod error;

@@ -12,7 +12,7 @@ use crate::tables::ANSWERED;
 /// How long answers are kept, in milliseconds: a day, longer than anybody waits for one.
 const KEPT_MS: u64 = 24 * 60 * 60 * 1000;
 /// Answers that are kept for one server. It must not send the next transaction before the last one is answered.
-const KEPT: usize = 8;
+pub(super) const KEPT: usize = 8;
 /// Longest id of a transaction.
 pub(super) const MAX_ID_BYTES: usize = 255;
 /// Rows removed at a time.

@@ -24,6 +24,8 @@ use super::{
 const MAX_PDUS: usize = 50;
 /// Most EDUs of a transaction.
 const MAX_EDUS: usize = 100;
+/// Longest reason that is told, in bytes.
+const MAX_REASON: usize = 300;
 /// Rooms of a transaction that are worked on at a time.
 const PARALLEL: usize = 8;
 
@@ -56,6 +58,10 @@ impl Inbound {
     /// # Errors
     /// [`InboundError::Malformed`]; when storage fails: the other server has to try again then.
     pub async fn transaction(&self, origin: &ServerName, txn_id: &str, body: &[u8]) -> Result<String, InboundError> {
+        // A list would be taken for an object's values in order.
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(InboundError::Malformed("a transaction is an object".to_owned()));
+        }
         let transaction: Transaction =
             serde_json::from_slice(body).map_err(|error| InboundError::Malformed(error.to_string()))?;
         if transaction.pdus.len() > MAX_PDUS || transaction.edus.len() > MAX_EDUS {
@@ -211,8 +217,14 @@ fn note(results: &mut Results, pdu: &Pdu, became: Result<Ingested, InboundError>
         Err(error) if error.is_internal() => return Err(error),
         Err(error) => Some(error.to_string()),
     };
-    results.insert(pdu.event_id.clone(), PduResult { error });
+    results.insert(pdu.event_id.clone(), PduResult { error: error.map(short) });
     Ok(())
+}
+
+/// A reason, which may quote the event.
+fn short(mut reason: String) -> String {
+    reason.truncate(reason.floor_char_boundary(MAX_REASON));
+    reason
 }
 
 /// Bytes of a transaction at most: its PDUs and EDUs at their largest.

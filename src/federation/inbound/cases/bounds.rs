@@ -1,0 +1,56 @@
+//! What another server can make us keep.
+
+use kv::Read;
+
+use super::{
+    super::{junk::Whose, received::KEPT},
+    rig::{Rig, server},
+};
+use crate::tables::ANSWERED;
+
+#[tokio::test(start_paused = true)]
+async fn only_the_last_transactions_of_a_server_are_remembered_and_only_for_a_while() {
+    let rig = Rig::new().await;
+    for n in 0..3 * KEPT {
+        rig.push("b.test", &n.to_string(), &[]).await;
+    }
+    let row = rig.db.begin().peek(&ANSWERED, server("b.test")).await.unwrap().unwrap();
+    let ids: Vec<_> = row.answers.iter().map(|(id, _)| id.clone()).collect();
+    assert_eq!(ids, (2 * KEPT..3 * KEPT).map(|n| n.to_string()).collect::<Vec<_>>());
+    rig.inbound.sweep().await.unwrap();
+    assert!(rig.db.begin().peek(&ANSWERED, server("b.test")).await.unwrap().is_some());
+    rig.clock.advance(25 * 60 * 60 * 1000);
+    rig.inbound.sweep().await.unwrap();
+    assert!(rig.db.begin().peek(&ANSWERED, server("b.test")).await.unwrap().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_events_are_kept_until_they_are_too_many_and_told_of_even_then() {
+    let rig = Rig::new().await;
+    let first = rig.message("dave:d.test", "one", None).await;
+    assert!(rig.push("d.test", "1", &[&first]).await[first.event_id.as_str()]["error"].is_string());
+    assert!(rig.has(&first).await);
+    rig.inbound.junk.kept(Whose::Stranger, 64 << 20);
+    let second = rig.message("dave:d.test", "two", None).await;
+    assert!(rig.push("d.test", "2", &[&second]).await[second.event_id.as_str()]["error"].is_string());
+    assert!(!rig.has(&second).await);
+    let good = rig.message("bob:b.test", "good", None).await;
+    rig.push("b.test", "1", &[&good]).await;
+    assert!(rig.shows(&good).await, "what is let in is not counted");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_made_us_keep_too_much_is_not_asked_for_states() {
+    let rig = Rig::new().await;
+    let missing = rig.message("bob:b.test", "missing", None).await;
+    let pushed = rig.message("bob:b.test", "pushed", Some(&[&missing.event_id])).await;
+    let told = rig.event("bob:b.test", "m.room.member", Some("@bob:b.test"), serde_json::json!({ "membership": "join", "displayname": "x" }), None).await;
+    rig.world.fails("b.test", "get_missing_events", http::StatusCode::NOT_FOUND);
+    let state = serde_json::json!({ "pdu_ids": [told.event_id], "auth_chain_ids": [] });
+    rig.world.answers("b.test", "state_ids", state);
+    rig.world.answers("b.test", "event/", serde_json::json!({ "pdus": [super::rig::json(&told)] }));
+    rig.inbound.junk.kept(Whose::Member(server("b.test")), 64 << 20);
+    let results = rig.push("b.test", "1", &[&pushed]).await;
+    assert!(results[pushed.event_id.as_str()]["error"].is_string(), "{results}");
+    assert!(!rig.has(&told).await && !rig.has(&pushed).await);
+}

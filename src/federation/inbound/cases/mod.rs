@@ -1,0 +1,6 @@
+//! What other servers push, with servers that are played.
+
+mod bounds;
+mod gaps;
+mod rig;
+mod transactions;
