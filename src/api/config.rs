@@ -74,6 +74,9 @@ pub struct RateLimitsConfig {
     pub create_media: RateLimit,
     /// Presence set, per user.
     pub presence: RateLimit,
+    /// Questions to other servers on behalf of a user, such as for profiles, directories, keys and media, per user or,
+    /// without one, per address.
+    pub lookup: RateLimit,
     /// Requests of another server, per server.
     pub federation: RateLimit,
     /// Requests of one other server that are answered at the same time.
@@ -102,6 +105,7 @@ impl Default for RateLimitsConfig {
             report: limit(1.0, 5),
             create_media: limit(10.0, 50),
             presence: limit(0.1, 1),
+            lookup: limit(20.0, 400),
             federation: limit(50.0, 500),
             federation_at_once: 10,
             federation_waiting: 50,

@@ -44,6 +44,8 @@ pub enum Class {
     CreateMedia,
     /// Setting one's presence.
     Presence,
+    /// Questions to other servers on behalf of somebody, by user or address.
+    Lookup,
     /// Anything that another server asks, by server.
     Federation,
     /// Requests of servers whose keys have to be fetched first, and questions about the keys of others, by address.
@@ -129,6 +131,14 @@ impl RateLimits {
         }
     }
 
+    /// Takes a token for a question to `asked` on behalf of somebody; none for what this server, `own`, knows itself.
+    ///
+    /// # Errors
+    /// As [`RateLimits::take`].
+    pub fn take_lookup(&self, own: &ServerName, asked: &ServerName, whose: Key) -> Result<(), MatrixError> {
+        if own == asked { Ok(()) } else { self.take(Class::Lookup, whose) }
+    }
+
     /// Waits until one more request of `server` may be answered.
     ///
     /// # Errors
@@ -156,6 +166,7 @@ impl RateLimits {
             Class::Report => config.report,
             Class::CreateMedia => config.create_media,
             Class::Presence => config.presence,
+            Class::Lookup => config.lookup,
             Class::Federation => config.federation,
             Class::UnknownServer => config.unknown_server,
         }

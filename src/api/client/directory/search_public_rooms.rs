@@ -3,13 +3,17 @@ use flows::Flows;
 use ruma::{api::client::directory::get_public_rooms_filtered::v3::Request, directory::RoomNetwork};
 
 use super::{page, search};
-use crate::{Authed, JsonReply, MatrixError};
+use crate::{Authed, JsonReply, MatrixError, RateLimits, limits::Key};
 
 /// `POST /_matrix/client/v3/publicRooms`
 pub async fn search_public_rooms(
     State(flows): State<Flows>,
-    Authed { req, .. }: Authed<Request>,
+    State(limits): State<RateLimits>,
+    Authed { user, req, .. }: Authed<Request>,
 ) -> Result<JsonReply, MatrixError> {
+    if let Some(server) = &req.server {
+        limits.take_lookup(flows.rooms.server(), server, Key::user(&user))?;
+    }
     if matches!(req.room_network, RoomNetwork::ThirdParty(_)) {
         return Err(MatrixError::not_found("this server has no such third-party network"));
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::remote::{Patience, failures};
-use crate::{Caller, JsonBody, MatrixError, RawReply};
+use crate::{Caller, Class, JsonBody, MatrixError, RateLimits, RawReply, limits::Key};
 
 /// What a client sends.
 #[derive(Deserialize)]
@@ -27,9 +27,13 @@ struct Answer {
 /// `POST /_matrix/client/v3/keys/claim`
 pub async fn claim(
     State(devices): State<RemoteDevices>,
-    _: Caller,
+    State(limits): State<RateLimits>,
+    Caller { user: asker, .. }: Caller,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<RawReply, MatrixError> {
+    if body.one_time_keys.keys().any(|user| user.server_name() != asker.server_name()) {
+        limits.take(Class::Lookup, Key::user(&asker))?;
+    }
     let Claims { keys, failures: failed } = devices.claim(body.one_time_keys, body.patience.limit()).await?;
     let answer = Answer { failures: failures(failed), one_time_keys: keys };
     Ok(serde_json::to_vec(&answer).map_err(|error| MatrixError::internal(&error))?.into())

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
 use super::remote::{Patience, failures};
-use crate::{Caller, JsonBody, MatrixError, RawReply};
+use crate::{Caller, Class, JsonBody, MatrixError, RateLimits, RawReply, limits::Key};
 
 /// What a client sends.
 #[derive(Deserialize)]
@@ -33,9 +33,13 @@ struct Answer {
 /// `POST /_matrix/client/v3/keys/query`
 pub async fn query(
     State(devices): State<RemoteDevices>,
+    State(limits): State<RateLimits>,
     Caller { user: asker, .. }: Caller,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<RawReply, MatrixError> {
+    if body.device_keys.keys().any(|user| user.server_name() != asker.server_name()) {
+        limits.take(Class::Lookup, Key::user(&asker))?;
+    }
     let KeyAnswers { found, failures: failed } =
         devices.query(&asker, &body.device_keys, body.patience.limit()).await?;
     let mut answer = Answer { failures: failures(failed), ..Answer::default() };

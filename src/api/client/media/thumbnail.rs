@@ -8,14 +8,16 @@ use super::{
     send::send,
     target::{media_id, thumbnail_request},
 };
-use crate::{Authed, MatrixError};
+use crate::{Authed, MatrixError, RateLimits, limits::Key};
 
 /// `GET /_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}`
 pub async fn thumbnail(
     State(flows): State<Flows>,
+    State(limits): State<RateLimits>,
     headers: HeaderMap,
-    Authed { req, .. }: Authed<Request>,
+    Authed { user, req, .. }: Authed<Request>,
 ) -> Result<Response, MatrixError> {
+    limits.take_lookup(flows.rooms.server(), &req.server_name, Key::user(&user))?;
     let id = media_id(&req.media_id)?;
     let wanted = thumbnail_request((req.width, req.height), req.method.as_ref(), req.animated)?;
     let made = flows.thumbnail((&req.server_name, &id), wanted, Access::Authorized, req.timeout_ms).await?;
