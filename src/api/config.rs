@@ -77,6 +77,10 @@ pub struct RateLimitsConfig {
     /// Questions to other servers on behalf of a user, such as for profiles, directories, keys and media, per user or,
     /// without one, per address.
     pub lookup: RateLimit,
+    /// Invites that another server sends, per server.
+    pub server_invite: RateLimit,
+    /// Invites that a user gets from other servers, per user.
+    pub invited: RateLimit,
     /// Requests of another server, per server.
     pub federation: RateLimit,
     /// Requests of one other server that are answered at the same time.
@@ -106,6 +110,8 @@ impl Default for RateLimitsConfig {
             create_media: limit(10.0, 50),
             presence: limit(0.1, 1),
             lookup: limit(20.0, 400),
+            server_invite: limit(0.3, 200),
+            invited: limit(0.02, 20),
             federation: limit(50.0, 500),
             federation_at_once: 10,
             federation_waiting: 50,

@@ -46,6 +46,10 @@ pub enum Class {
     Presence,
     /// Questions to other servers on behalf of somebody, by user or address.
     Lookup,
+    /// Invites of another server, by server.
+    ServerInvite,
+    /// Invites of users here by other servers, by user.
+    Invited,
     /// Anything that another server asks, by server.
     Federation,
     /// Requests of servers whose keys have to be fetched first, and questions about the keys of others, by address.
@@ -167,6 +171,8 @@ impl RateLimits {
             Class::CreateMedia => config.create_media,
             Class::Presence => config.presence,
             Class::Lookup => config.lookup,
+            Class::ServerInvite => config.server_invite,
+            Class::Invited => config.invited,
             Class::Federation => config.federation,
             Class::UnknownServer => config.unknown_server,
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use event::{ClientFormat, Pdu, RoomVersionRules, StoredEvent};
-use room::{Invitation, Membership, membership_of};
+use room::{Invitation, Membership, UserRoom, membership_of};
 use ruma::{
     EventId, OwnedUserId, RoomId, RoomVersionId, ServerName, UserId, events::TimelineEventType,
     room_version_rules::RoomIdFormatVersion,
@@ -15,8 +15,10 @@ use super::{MembershipError, Memberships, Result, join::rules_of};
 
 /// Most events of a stripped state that are looked at.
 const MAX_STRIPPED: usize = 100;
-/// Longest event of a stripped state that is kept, in bytes.
+/// Bytes of a stripped state that are kept; what does not fit is left out.
 const MAX_STRIPPED_BYTES: usize = event::MAX_EVENT_BYTES;
+/// Most invites to rooms of other servers that a user may have at once.
+const MAX_PENDING: usize = 500;
 /// What a stripped event consists of.
 const STRIPPED: [&str; 4] = ["content", "sender", "state_key", "type"];
 
@@ -64,6 +66,7 @@ impl Memberships {
             Err(error) => return Err(error.into()),
         }
         drop(view);
+        self.check_pending(&user).await?;
         self.check_shown(incoming.room_id, &rules, &incoming.state).await?;
         let event = self.checks.one(&rules, incoming.event).await?;
         if event.redacted {
@@ -83,6 +86,16 @@ impl Memberships {
         invitation.event = Arc::new(self.rooms.cosign(&invitation.event, &invitation.version)?);
         self.rooms.record_outside(&invitation.event.room_id, &invitation).await?;
         Ok(invitation.event)
+    }
+
+    /// Refuses invites of a user who has too many: other servers could fill the disk with them.
+    async fn check_pending(&self, user: &UserId) -> Result<()> {
+        let rooms = self.rooms.user_rooms(&self.rooms.db().view(), user).await?;
+        let is_pending = |part: &UserRoom| part.membership == Membership::Invite && part.place.is_none();
+        if rooms.iter().filter(|(_, part)| is_pending(&part.value)).count() >= MAX_PENDING {
+            return Err(MembershipError::Forbidden("the user has too many invites".into()));
+        }
+        Ok(())
     }
 
     fn check_form(&self, pdu: &Pdu, incoming: &IncomingInvite<'_>) -> Result<OwnedUserId> {
@@ -148,7 +161,13 @@ pub(super) fn stripped(events: &[Box<RawValue>], rules: &RoomVersionRules) -> Ve
         let complete = text("sender") && text("state_key") && text("type");
         (complete && event.get("content").is_some_and(Value::is_object)).then(|| Value::Object(event).to_string())
     };
-    events.iter().take(MAX_STRIPPED).filter_map(|raw| strip(raw)).collect()
+    let mut left = MAX_STRIPPED_BYTES;
+    let fits = |text: &String| {
+        let fits = text.len() <= left;
+        left -= if fits { text.len() } else { 0 };
+        fits
+    };
+    events.iter().take(MAX_STRIPPED).filter_map(|raw| strip(raw)).filter(fits).collect()
 }
 
 /// An event in federation format as clients get it; `None` if it is none.
@@ -186,5 +205,14 @@ mod tests {
         let one = r#"{"content":{},"sender":"@a:b","state_key":"","type":"x"}"#;
         let many: Vec<_> = (0..200).map(|_| raw(one)).collect();
         assert_eq!(stripped(&many, &rules()).len(), MAX_STRIPPED);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_left_out() {
+        let event = |size: usize| {
+            raw(&format!(r#"{{"content":{{"a":"{}"}},"sender":"@a:b","state_key":"","type":"x"}}"#, "a".repeat(size)))
+        };
+        let sizes: Vec<_> = stripped(&[event(40_000), event(40_000), event(20_000)], &rules()).iter().map(String::len).collect();
+        assert!(sizes.len() == 2 && sizes[0] > 40_000 && sizes[1] < 40_000, "{sizes:?}");
     }
 }

@@ -6,7 +6,8 @@ use ruma::{RoomVersionId, api::federation::membership::create_invite::v1::Reques
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{MatrixError, RawReply, Signed};
+use super::take_invite;
+use crate::{MatrixError, RateLimits, RawReply, Signed};
 
 /// What goes with the event: the body is the event itself.
 #[derive(Default, Deserialize)]
@@ -26,6 +27,7 @@ struct Unsigned {
 /// Knows nothing of room versions: it is for version 1. Events of version 2 have the same form.
 pub async fn invite_v1(
     State(flows): State<Flows>,
+    State(limits): State<RateLimits>,
     Signed { origin, req, body, .. }: Signed<Request>,
 ) -> Result<RawReply, MatrixError> {
     let event: Event = serde_json::from_slice(&body).unwrap_or_default();
@@ -37,7 +39,7 @@ pub async fn invite_v1(
         event: body,
         state: event.unsigned.invite_room_state,
     };
-    let signed = flows.take_invite(incoming).await?;
+    let signed = take_invite(&flows, &limits, incoming).await?;
     let mut answer = b"[200,{\"event\":".to_vec();
     answer.extend_from_slice(signed.json());
     answer.extend_from_slice(b"}]");

@@ -5,7 +5,8 @@ use ruma::api::federation::membership::create_invite::v2::Request;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{MatrixError, RawReply, Signed, client::written::Written};
+use super::take_invite;
+use crate::{MatrixError, RateLimits, RawReply, Signed, client::written::Written};
 
 /// The part of the body that is kept as it came: ruma's type takes less than old servers send.
 #[derive(Default, Deserialize)]
@@ -17,6 +18,7 @@ struct Shown {
 /// `PUT /_matrix/federation/v2/invite/{roomId}/{eventId}`
 pub async fn invite_v2(
     State(flows): State<Flows>,
+    State(limits): State<RateLimits>,
     Signed { origin, req, body, .. }: Signed<Request>,
 ) -> Result<RawReply, MatrixError> {
     let Shown { invite_room_state } = serde_json::from_slice(&body).unwrap_or_default();
@@ -28,6 +30,6 @@ pub async fn invite_v2(
         event: String::from(Box::<str>::from(req.event)).into(),
         state: invite_room_state,
     };
-    let signed = flows.take_invite(incoming).await?;
+    let signed = take_invite(&flows, &limits, incoming).await?;
     Ok(Written::default().event("event", signed.json()).into())
 }

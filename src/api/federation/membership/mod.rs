@@ -14,7 +14,15 @@ mod send_knock;
 mod send_leave;
 mod send_leave_v1;
 
-use crate::{Class, Routes};
+use std::sync::Arc;
+
+use event::Pdu;
+use federation::membership::IncomingInvite;
+use flows::Flows;
+use ruma::OwnedUserId;
+use serde::Deserialize;
+
+use crate::{Class, MatrixError, RateLimits, Routes, limits::Key};
 
 /// The endpoints of this module.
 pub fn routes(routes: Routes) -> Routes {
@@ -31,4 +39,22 @@ pub fn routes(routes: Routes) -> Routes {
         .add(invite_v2::invite_v2)
         .add(exchange::exchange)
         .add_limited(Class::UnknownServer, on_bind::on_bind)
+}
+
+#[derive(Deserialize)]
+struct Invited {
+    state_key: OwnedUserId,
+}
+
+/// Takes an invite, unless its server sends too many or its user gets too many.
+async fn take_invite(
+    flows: &Flows,
+    limits: &RateLimits,
+    incoming: IncomingInvite<'_>,
+) -> Result<Arc<Pdu>, MatrixError> {
+    limits.take(Class::ServerInvite, Key::Name(incoming.origin.to_string()))?;
+    if let Ok(Invited { state_key }) = serde_json::from_slice(&incoming.event) {
+        limits.take(Class::Invited, Key::user(&state_key))?;
+    }
+    Ok(flows.take_invite(incoming).await?)
 }
