@@ -73,6 +73,10 @@ impl Room {
     fn add(&mut self, part: &[u8]) {
         let flags = part[7];
         let kind = pick(&KINDS, part[0]);
+        // A room has one create event: what makes rooms sees to that.
+        if kind == "m.room.create" && !self.order.is_empty() {
+            return;
+        }
         let key = if kind == "m.room.member" { pick(&USERS, part[2]) } else { "" };
         let content = if flags & FITTING == 0 { pick(&CONTENTS, part[3]) } else { fitting(kind, part[3]) };
         let mut auth: Vec<OwnedEventId> =

@@ -10,7 +10,7 @@ use ruma::{
 };
 
 use super::Missing;
-use crate::{Result, Rooms, num::RoomNum, state::Root};
+use crate::{Result, Rooms, Tip, num::RoomNum, state::Root};
 
 /// The events that another one names as its authorization.
 pub(super) struct AuthEvents(HashMap<OwnedEventId, Arc<Pdu>>);
@@ -40,6 +40,16 @@ impl Rooms {
             }
         }
         Ok((AuthEvents(found), missing))
+    }
+
+    /// Whether `pdu` is a create event beside the one that the room begins with. The rules let it pass, as it follows
+    /// nothing, and whoever made the room could begin it anew with it.
+    pub(super) async fn is_other_create(&self, read: &impl Read, room: RoomNum, tip: &Tip, pdu: &Pdu) -> Result<bool> {
+        if !pdu.is_state(&TimelineEventType::RoomCreate, "") {
+            return Ok(false);
+        }
+        let create = self.state_event(read, room, tip.state, "m.room.create", "").await?;
+        Ok(create.is_some_and(|create| create.event_id != pdu.event_id))
     }
 
     /// Checks `pdu` against the state `root`; `Err` says what is wrong.

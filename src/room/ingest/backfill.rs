@@ -111,6 +111,9 @@ impl Rooms {
             {
                 continue;
             }
+            if self.is_other_create(tx, room, tip, pdu).await? {
+                continue;
+            }
             let Some(before) = self.state_before(tx, room, &rules, pdu, states).await? else { continue };
             let Some(verdict) = self.verdict(tx, room, &rules, pdu, before).await? else { continue };
             let num = known.map_or(EventNum(tip.next_event), |at| at.num);

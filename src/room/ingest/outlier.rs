@@ -57,6 +57,9 @@ impl Rooms {
         if let Some(at) = self.locate(tx, &pdu.event_id).await? {
             return Ok(Some(at.num).filter(|_| at.room == room));
         }
+        if self.is_other_create(tx, room, tip, pdu).await? {
+            return Ok(None);
+        }
         let rules = rules(&info.version)?;
         let (auth, missing) = self.auth_events(tx, room, pdu, &rules).await?;
         if !missing.is_empty() || pdu.room_id != info.id {

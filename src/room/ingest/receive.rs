@@ -133,6 +133,9 @@ impl Rooms {
             }
             None => None,
         };
+        if self.is_other_create(tx, room, tip, pdu).await? {
+            return Ok(Ingested::Rejected("the room has another create event".into()));
+        }
         let (auth, missing_auth) = self.auth_events(tx, room, pdu, rules).await?;
         let (mut around, missing_prev) = self.around(tx, room, pdu).await?;
         let missing_prev = if before.is_some() { Vec::new() } else { missing_prev };

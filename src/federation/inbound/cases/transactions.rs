@@ -38,6 +38,18 @@ async fn a_bad_event_fails_alone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_room_is_not_begun_anew() {
+    let rig = Rig::new().await;
+    let before = rig.state().await;
+    let create = rig.event("eve:a.test", "m.room.create", Some(""), json!({ "room_version": "11" }), Some(&[])).await;
+    let results = rig.push("b.test", "1", &[&create]).await;
+    assert!(results[create.event_id.as_str()]["error"].is_string(), "{results}");
+    rig.rooms.ingest_outliers(&rig.id, &[std::sync::Arc::new(create.clone())]).await.unwrap();
+    assert!(!rig.has(&create).await);
+    assert_eq!(rig.state().await, before);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_transaction_with_too_much_in_it_is_refused_as_a_whole() {
     let rig = Rig::new().await;
     for body in [json!({ "pdus": vec![json!({}); 51] }), json!({ "edus": vec![json!({}); 101] }), json!([]), json!({ "pdus": 7 })] {
