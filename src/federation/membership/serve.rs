@@ -63,14 +63,15 @@ impl Memberships {
         Ok(self.rooms.template(room_id, user, origin, handshake, versions).await?)
     }
 
-    /// Takes in a join; answers the room.
+    /// Takes in a join; answers the room, without most of its members if they are to be left out.
     ///
     /// # Errors
     /// [`MembershipError::Invalid`] when it is no join of a user of that server, [`MembershipError::Refused`] when it
     /// is not signed as it has to be, and as [`room::Rooms::admit`].
-    pub async fn take_join(&self, received: &Received<'_>) -> Result<Welcome> {
+    pub async fn take_join(&self, received: &Received<'_>, omit_members: bool) -> Result<Welcome> {
         let taken = self.take(received, Handshake::Join).await?;
-        let admitted = self.rooms.admitted(&self.rooms.db().view(), taken.room, taken.num).await?;
+        let view = self.rooms.db().view();
+        let admitted = self.rooms.admitted(&view, taken.room, taken.num, omit_members).await?;
         Ok(Welcome { admitted, event: taken.cosigned })
     }
 

@@ -117,8 +117,9 @@ impl Memberships {
         Ok(user)
     }
 
-    /// Checks what the invited user is to be shown. From room version 12 on these must be events of the room, with the
-    /// create event, which proves the room's id; before that many servers send less.
+    /// Checks what the invited user is to be shown. From room version 12 on these are to be events of the room, with the
+    /// create event, which proves the room's id: what is such an event must be of the room and signed. That all of them
+    /// are is not insisted upon, as servers still send stripped ones (MSC4311 says "should").
     async fn check_shown(&self, room_id: &RoomId, rules: &RoomVersionRules, state: &[Box<RawValue>]) -> Result<()> {
         if rules.room_id_format == RoomIdFormatVersion::V1 {
             return Ok(());
@@ -126,7 +127,8 @@ impl Memberships {
         if state.len() > MAX_STRIPPED {
             return Err(MembershipError::Invalid("invite_room_state has too many events".into()));
         }
-        let events = state.iter().map(|raw| Bytes::copy_from_slice(raw.get().as_bytes())).collect();
+        let events = state.iter().filter(|raw| is_whole(raw));
+        let events = events.map(|raw| Bytes::copy_from_slice(raw.get().as_bytes())).collect();
         let mut has_create = false;
         for checked in self.checks.verified(rules, events).await {
             let pdu = checked
@@ -136,11 +138,20 @@ impl Memberships {
             }
             has_create |= pdu.is_state(&TimelineEventType::RoomCreate, "");
         }
-        match has_create {
-            true => Ok(()),
-            false => Err(MembershipError::Missing("invite_room_state has no create event".into())),
+        if !has_create {
+            tracing::info!(room = %room_id, "an invite came without the create event that proves the room's id");
         }
+        Ok(())
     }
+}
+
+/// Whether this is more than a stripped event.
+fn is_whole(raw: &RawValue) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Signed {
+        signatures: Option<serde::de::IgnoredAny>,
+    }
+    serde_json::from_str::<Signed>(raw.get()).is_ok_and(|event| event.signatures.is_some())
 }
 
 /// Events as clients outside of a room get them. What is no event is left out. The create event stays whole, so that
@@ -195,6 +206,14 @@ mod tests {
         let full = r#"{"auth_events":[],"content":{"name":"x"},"hashes":{},"sender":"@a:b","state_key":"","type":"m.room.name"}"#;
         let expected = r#"{"content":{"name":"x"},"sender":"@a:b","state_key":"","type":"m.room.name"}"#;
         assert_eq!(stripped(&[raw(full)], &rules()), [expected]);
+    }
+
+    #[test]
+    fn an_event_with_signatures_is_to_be_a_whole_one() {
+        assert!(is_whole(&raw(r#"{"type":"m.room.create","signatures":{}}"#)));
+        for text in ["7", "{}", r#"{"content":{},"sender":"@a:b","state_key":"","type":"x"}"#] {
+            assert!(!is_whole(&raw(text)), "{text}");
+        }
     }
 
     #[test]

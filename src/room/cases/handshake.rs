@@ -58,7 +58,7 @@ async fn a_server_comes_in_and_goes_in_every_version() {
         // The answer may have been lost: it is given again.
         assert_eq!(rig.rooms.admit(&rig.id, &join, server_name!("b.test")).await.unwrap(), num);
 
-        let told = rig.rooms.admitted(&view, rig.num, num).await.unwrap();
+        let told = rig.rooms.admitted(&view, rig.num, num, false).await.unwrap();
         let remote = RemoteState {
             version: version.clone(),
             state: parsed(&told.state, &version),
@@ -71,6 +71,49 @@ async fn a_server_comes_in_and_goes_in_every_version() {
         make(&rig, &other, Handshake::Leave).await;
         let view = rig.rooms.db().view();
         assert_eq!(rig.rooms.membership(&view, &join.sender, rig.num).await.unwrap(), Membership::Leave, "{version}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_wants_no_members_gets_those_that_name_the_room_and_what_allows_the_rest() {
+    for version in VERSIONS {
+        let rig = Rig::of_version(version.clone()).await;
+        for name in ["dora", "dave"] {
+            rig.join(name).await;
+        }
+        rig.member("dora", "dora", "leave").await;
+        for n in 0..6 {
+            rig.join(&format!("zoe{n}")).await;
+        }
+        let other = server("b.test", 2, &rig.clock);
+        let (join, num) = make(&rig, &other, Handshake::Join).await;
+        let view = rig.rooms.db().view();
+        let whole = rig.rooms.admitted(&view, rig.num, num, false).await.unwrap();
+        assert!(!whole.members_omitted);
+        let told = rig.rooms.admitted(&view, rig.num, num, true).await.unwrap();
+        assert!(told.members_omitted);
+        assert_eq!(told.servers, ["hearth.test"]);
+        let (state, chain) = (parsed(&told.state, &version), parsed(&told.auth_chain, &version));
+        let members: Vec<_> = state.iter().filter(|pdu| pdu.kind == "m.room.member".into()).collect();
+        let mut names: Vec<_> = members.iter().map(|pdu| pdu.state_key.clone().unwrap()).collect();
+        names.sort();
+        let heroes = ["alice", "dave", "zoe0", "zoe1", "zoe2"].map(|name| user(name).to_string());
+        assert_eq!(names, heroes, "{version}");
+        assert_eq!(state.len() - 5, parsed(&whole.state, &version).len() - 9, "{version}");
+        // All rests on what was told, and nothing is told twice.
+        let all: Vec<_> = state.iter().chain(&chain).collect();
+        let ids: std::collections::HashSet<_> = all.iter().map(|pdu| &pdu.event_id).collect();
+        assert_eq!(ids.len(), all.len(), "{version}");
+        for pdu in all.into_iter().chain([&join]) {
+            assert!(pdu.auth_events.iter().all(|id| ids.contains(id)), "{version}");
+        }
+
+        rig.state("alice", "m.room.name", "", &json!({ "name": "Kitchen" })).await;
+        make(&rig, &other, Handshake::Leave).await;
+        let (_, num) = make(&rig, &other, Handshake::Join).await;
+        let told = rig.rooms.admitted(&rig.rooms.db().view(), rig.num, num, true).await.unwrap();
+        let kinds: Vec<_> = parsed(&told.state, &version).iter().map(|pdu| pdu.kind.to_string()).collect();
+        assert!(!kinds.iter().any(|kind| kind == "m.room.member"), "{version}: {kinds:?}");
     }
 }
 

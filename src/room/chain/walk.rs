@@ -6,6 +6,7 @@ use kv::Read;
 
 use crate::{
     Result, Rooms,
+    lookup::rules,
     num::{EventNum, RoomNum},
 };
 
@@ -17,7 +18,7 @@ const STEP: usize = 1000;
 impl Rooms {
     /// The events that allow `starts`, those that allow these, and so on, each once and in order of their numbers.
     /// `starts` themselves are in it only if they allow one another. Events that this room does not have are passed
-    /// over.
+    /// over. The create event is in it where no event names it, since room version 12, as all rest on it.
     ///
     /// # Errors
     /// When storage fails. Server-server API, "Auth chain".
@@ -36,8 +37,23 @@ impl Rooms {
                 break;
             }
         }
+        if let Some(create) = self.implied_create(read, room).await?
+            && starts.iter().any(|start| *start != create)
+        {
+            chain.insert(create);
+        }
         let mut chain: Vec<_> = chain.into_iter().collect();
         chain.sort_unstable();
         Ok(chain)
+    }
+
+    /// The create event of a room whose events do not name it.
+    async fn implied_create(&self, read: &impl Read, room: RoomNum) -> Result<Option<EventNum>> {
+        let info = self.info(read, room).await?;
+        if !rules(&info.version)?.authorization.room_create_event_id_as_room_id {
+            return Ok(None);
+        }
+        let Some(id) = event::create_event_id(&info.id) else { return Ok(None) };
+        Ok(self.locate(read, &id).await?.filter(|at| at.room == room).map(|at| at.num))
     }
 }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use ruma::{OwnedRoomId, RoomId};
 use serde_json::{Value, json};
-use testkit::{Client, Federation};
+use testkit::{Client, Federation, TestServer};
 
 const VERSIONS: [&str; 7] = ["1", "3", "6", "8", "10", "11", "12"];
 
@@ -186,4 +186,30 @@ async fn a_room_that_nobody_knows_cannot_be_joined() {
     let answer = bob.try_join_via(nowhere, &servers.one).await;
     assert_eq!((answer.status, answer.errcode()), (StatusCode::NOT_FOUND, "M_NOT_FOUND".into()));
     servers.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_wants_no_members_is_told_so_and_who_is_in_the_room() {
+    let server = TestServer::new().await;
+    let (alice, bob) = (server.user("alice").await, server.user("bob").await);
+    let body = json!({ "room_version": "11", "preset": "public_chat", "name": "Kitchen" });
+    let room = alice.create_room(body).await;
+    bob.join(&room).await;
+    let remote = server.remote("other.test").await;
+    let member = remote.join(&room, "@carol:other.test".try_into().unwrap()).await;
+    // Whoever did not get the answer asks again.
+    let path = format!("/_matrix/federation/v2/send_join/{room}/{}", member.join.event_id);
+    let join: Value = serde_json::from_slice(member.join.json()).unwrap();
+    let whole = remote.put(&path, join.clone()).await;
+    assert_eq!(whole["members_omitted"], false);
+    assert_eq!(kinds(&whole["state"]).iter().filter(|kind| **kind == "m.room.member").count(), 2);
+    let part = remote.put(&format!("{path}?omit_members=true"), join).await;
+    assert_eq!(part["members_omitted"], true);
+    assert_eq!(part["servers_in_room"], json!([server.name()]));
+    assert!(kinds(&part["state"]).contains(&"m.room.create"));
+    assert!(!kinds(&part["state"]).contains(&"m.room.member"));
+    // What allows the rest, and nothing twice.
+    assert_eq!(kinds(&part["auth_chain"]), ["m.room.member"]);
+    assert_eq!(part["auth_chain"][0]["state_key"], alice.user_id.as_str());
+    server.stop().await;
 }

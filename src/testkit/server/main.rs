@@ -29,3 +29,4 @@ mod operation;
 mod outbound;
 mod people;
 mod rooms;
+mod third_parties;
