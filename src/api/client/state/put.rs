@@ -12,11 +12,11 @@ use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     Authed, Class, MatrixError, RateLimits, Reply,
+    auth::is_limited,
     client::{
         membership::{limit_invite, limit_room},
         own::not_suspended,
     },
-    auth::is_limited,
     limits::Key,
 };
 
