@@ -102,9 +102,7 @@ impl Accounts {
     /// # Errors
     /// [`AccountError::UnknownDevice`], [`AccountError::DeviceNameTooLong`].
     pub async fn rename_device(&self, user: &UserId, device: &DeviceId, name: Option<&str>) -> Result<()> {
-        if name.is_some_and(|name| name.len() > MAX_DEVICE_NAME) {
-            return Err(AccountError::DeviceNameTooLong);
-        }
+        check_device_name(name)?;
         kv::retry(|| async {
             let mut tx = self.db.begin();
             let mut row = tx.get(&DEVICES, (user, device)).await?.ok_or(AccountError::UnknownDevice)?;
@@ -224,7 +222,8 @@ impl Accounts {
     /// Adds a device that nobody has logged in on, inside `tx`.
     ///
     /// # Errors
-    /// [`AccountError::BadDeviceId`]; [`AccountError::DeviceIdTaken`] when there is one of this id.
+    /// [`AccountError::BadDeviceId`], [`AccountError::DeviceNameTooLong`]; [`AccountError::DeviceIdTaken`] when there is one
+    /// of this id.
     pub async fn add_device_in(
         &self,
         tx: &mut Tx,
@@ -234,6 +233,7 @@ impl Accounts {
         now: Millis,
     ) -> Result<()> {
         check_device_id(device)?;
+        check_device_name(name)?;
         if tx.has(&DEVICES, (user, device)).await? || !self.admitted(tx, user, device).await? {
             return Err(AccountError::DeviceIdTaken);
         }
@@ -276,4 +276,12 @@ impl DeviceRow {
 pub(crate) fn check_device_id(id: &DeviceId) -> Result<()> {
     let length = id.as_str().len();
     if length == 0 || length > MAX_DEVICE_ID { Err(AccountError::BadDeviceId) } else { Ok(()) }
+}
+
+/// A name that a client may give a device.
+pub(crate) fn check_device_name(name: Option<&str>) -> Result<()> {
+    match name {
+        Some(name) if name.len() > MAX_DEVICE_NAME => Err(AccountError::DeviceNameTooLong),
+        _ => Ok(()),
+    }
 }

@@ -47,6 +47,9 @@ pub enum AccountError {
     /// A device's name is longer than [`MAX_DEVICE_NAME`] bytes.
     #[error("a device's name has at most {MAX_DEVICE_NAME} bytes")]
     DeviceNameTooLong,
+    /// A filter is too large to keep.
+    #[error("a filter has at most {0} bytes")]
+    FilterTooLarge(usize),
     /// A device id names another key or device of the user that nobody logs in on.
     #[error("this device id is taken: choose another one")]
     DeviceIdTaken,

@@ -110,6 +110,15 @@ impl Presence {
         Ok(Some(poll))
     }
 
+    /// What is stored of a user whom nobody asked about since the start; `None` if they are in memory.
+    async fn stored(&self, user: &UserId) -> Result<Option<Entry>> {
+        if self.users.lock().contains_key(user) {
+            return Ok(None);
+        }
+        let row = self.db.view().peek(&PRESENCE, user).await?.unwrap_or_default();
+        Ok(Some(Entry { status: row.status, active_at: row.active_at, ..Entry::default() }))
+    }
+
     /// Sets state and status message as the user wants them.
     ///
     /// # Errors
@@ -160,7 +169,11 @@ impl Presence {
     /// Changes a user's entry, and tells of it if `change` says so.
     async fn change(&self, user: &UserId, change: impl FnOnce(&mut Entry, Millis) -> bool) -> Result<()> {
         let now = self.clock.now();
-        let changed = change(self.users.lock().entry(user.to_owned()).or_default(), now);
+        let stored = self.stored(user).await?;
+        let changed = {
+            let mut users = self.users.lock();
+            change(users.entry(user.to_owned()).or_insert_with(|| stored.unwrap_or_default()), now)
+        };
         if changed { self.publish(&[user.to_owned()]).await } else { Ok(()) }
     }
 

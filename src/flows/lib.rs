@@ -11,6 +11,7 @@
 mod carry;
 mod create;
 mod error;
+mod marker;
 mod members;
 mod membership;
 mod people;

@@ -55,7 +55,7 @@ pub use compose::{Once, Outgoing};
 pub use create::{CreateRoom, InitialState, MemberProfile, Preset};
 pub use error::RoomError;
 pub use filter::{EventFilter, RelTypes, RelatedBy};
-pub use hierarchy::{HierarchyPage, HierarchyQuery, HierarchyRoom, OwnRoom};
+pub use hierarchy::{HierarchyQuery, HierarchyRoom, OwnRoom};
 pub use history::{Context, HistoryPage, HistoryQuery};
 pub use ingest::{Gap, Hidden, Ingested, Invitation, Joined, Missing, RemoteState, StatesBefore, in_order};
 pub use lookup::MemberEvent;
@@ -71,7 +71,7 @@ pub use tables::EventRef;
 pub use timeline::{Direction, TimelinePage};
 pub use token::TimelineToken;
 pub use upgrade::Upgrade;
-pub use visibility::{HistoryVisibility, Viewer, membership_in};
+pub use visibility::{HistoryVisibility, Stay, Viewer, membership_in};
 
 /// Result with a [`RoomError`].
 pub type Result<T, E = RoomError> = std::result::Result<T, E>;

@@ -28,6 +28,7 @@ impl From<AccountError> for MatrixError {
             AccountError::BadDeviceId | AccountError::DeviceIdTaken | AccountError::BadTag => {
                 because(StatusCode::BAD_REQUEST, ErrorCode::InvalidParam)
             }
+            AccountError::FilterTooLarge(_) => because(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge),
             AccountError::Hashing(_) | AccountError::Store(_) => Self::internal(&error),
         }
     }

@@ -160,6 +160,8 @@ async fn status_messages_have_a_longest_length_and_outlast_a_restart() {
     let expected =
         Status { state: Offline, status: Some(long[1..].into()), active_ago: Some(MINUTE), currently_active: false };
     assert_eq!(again.now(&alice).await.unwrap(), expected);
+    drop(again.poll(&alice, None, Online).await.unwrap());
+    assert_eq!(again.now(&alice).await.unwrap().status, expected.status);
     rig.presence.set_remote(&alice, Online, Some(long), None).await.unwrap();
     assert_eq!(rig.presence.now(&alice).await.unwrap().status, None);
 }

@@ -1,7 +1,12 @@
 use axum::extract::State;
+use ephemeral::Presence;
 use event::Draft;
 use room::{Outgoing, Rooms};
-use ruma::api::client::message::send_message_event::v3::{Request, Response};
+use ruma::{
+    OwnedEventId, UserId,
+    api::client::message::send_message_event::v3::{Request, Response},
+};
+use serde::Deserialize;
 
 use crate::{
     Authed, MatrixError, Reply,
@@ -11,15 +16,32 @@ use crate::{
 /// `PUT /_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}`
 pub async fn send(
     State(rooms): State<Rooms>,
+    State(presence): State<Presence>,
     Authed { user, device, account, appservice, req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
-    // Who is suspended may still take back what they said.
-    if req.event_type.to_string() != "m.room.redaction" {
+    if account.suspended && !takes_back(&rooms, &user, &req).await? {
         not_suspended(&account)?;
     }
     let draft = Draft::message(req.event_type.to_string().into(), req.body.into_json());
     let dated = appservice.and(req.timestamp).map(|ts| ts.get().into());
     let once = once(device, req.txn_id);
     let event_id = rooms.send(&req.room_id, &Outgoing { once, dated, ..Outgoing::new(&user, draft) }).await?;
+    presence.active(&user).await?;
     Ok(Reply(Response::new(event_id)))
+}
+
+#[derive(Deserialize)]
+struct Redaction {
+    redacts: OwnedEventId,
+}
+
+/// Whether users redact what they said themselves: who is suspended may still do that.
+async fn takes_back(rooms: &Rooms, user: &UserId, req: &Request) -> Result<bool, MatrixError> {
+    if req.event_type.to_string() != "m.room.redaction" {
+        return Ok(false);
+    }
+    match serde_json::from_str::<Redaction>(req.body.json().get()) {
+        Ok(Redaction { redacts }) => Ok(rooms.is_sender(&req.room_id, &redacts, user).await?),
+        Err(_) => Ok(false),
+    }
 }
