@@ -17,11 +17,17 @@ impl RemoteDevices {
     /// Tells other servers of changes as they come. Never ends.
     pub(super) async fn announce_all(&self) {
         loop {
-            if let Err(error) = self.announce().await {
+            if let Err(error) = self.announce_new().await {
                 tracing::warn!(%error, "changes of devices were not told to other servers and will be");
             }
             let _ = tokio::time::timeout(PERIOD, self.changed.notified()).await;
         }
+    }
+
+    async fn announce_new(&self) -> Result<()> {
+        self.announce().await?;
+        self.introduce().await?;
+        Ok(())
     }
 
     /// Tells other servers what they do not know of our users; of how many users.
