@@ -120,11 +120,12 @@ impl RemoteDevices {
         Ok(strangers)
     }
 
-    /// The devices of `user` as changes with none before them, which lead to asking for all.
+    /// The devices of `user` as changes that follow themselves: who knows that number has missed nothing, and who does
+    /// not asks for all.
     async fn introduction(&self, view: &View, user: &UserId) -> Result<Vec<Value>> {
         let stream = view.get(&STREAMS, user).await?.unwrap_or(FIRST);
         let (devices, _) = self.told_of(view, user).await?;
         let told = devices.into_iter().take(MAX_TOLD);
-        Ok(told.map(|(id, device)| device_edu(user, &id, (stream, Vec::new()), &Told::Is(&device))).collect())
+        Ok(told.map(|(id, device)| device_edu(user, &id, (stream, vec![stream]), &Told::Is(&device))).collect())
     }
 }

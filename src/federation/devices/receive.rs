@@ -90,6 +90,11 @@ impl RemoteDevices {
                 return Ok(false);
             }
             let mut is_stale = false;
+            // Who says only where they stand, since they came into a room, was told of to clients with that; nobody has
+            // asked for their keys since.
+            if list.is_none() && update.prev_id == [update.stream_id] {
+                return Ok(false);
+            }
             match (list, stale, order) {
                 (Some(list), None, Some(Order::Next)) => {
                     Keys::put_remote_device(&mut tx, user, &update.device_id, keys.as_ref()).await?;

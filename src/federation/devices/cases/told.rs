@@ -105,7 +105,7 @@ async fn servers_that_a_user_begins_to_share_a_room_with_are_told_once() {
     assert_eq!(told.len(), 1);
     let content = &told[0]["content"];
     assert_eq!((&content["user_id"], &content["device_id"]), (&json!(rig.alice()), &json!("ONE")));
-    assert_eq!(content["prev_id"], json!([]), "so that all is asked for");
+    assert_eq!(content["prev_id"], json!([content["stream_id"]]), "nothing has changed");
     rig.member(carl, 3, Membership::Join).await;
     assert!(join(3).await.is_empty(), "a room was shared with both");
     for n in 0..150 {
@@ -114,6 +114,25 @@ async fn servers_that_a_user_begins_to_share_a_room_with_are_told_once() {
     }
     let told = join(4).await.len();
     assert!((1..=100).contains(&told), "a large room: {told} servers are told");
+}
+
+#[tokio::test]
+async fn who_introduces_themselves_is_asked_for_all_where_an_older_list_is_kept_and_only_there() {
+    let rig = Rig::new().await;
+    rig.update(5, &[5], "B", Some("1")).await;
+    assert_eq!(rig.changed().await, None, "clients know of the join");
+    rig.has(bob(), "B", "1");
+    rig.query(bob()).await.unwrap();
+    rig.fake.0.lock().stream = 5;
+    rig.update(5, &[5], "B", Some("1")).await;
+    assert!(rig.is_stale().await, "what was fetched had no number");
+    rig.devices.resync().await.unwrap();
+    let before = rig.changed().await;
+    rig.update(5, &[5], "B", Some("1")).await;
+    assert!(!rig.is_stale().await);
+    assert_eq!(rig.changed().await, before, "it is known");
+    rig.update(7, &[7], "B", Some("2")).await;
+    assert!(rig.is_stale().await);
 }
 
 #[tokio::test]
