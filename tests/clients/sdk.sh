@@ -6,7 +6,7 @@ js_version=43.0.0
 
 command -v npm >/dev/null || { echo "matrix-js-sdk: npm is needed" >&2; exit 2; }
 folder=${XDG_CACHE_HOME:-$HOME/.cache}/hearth/clients/js-$js_version
-installed=$(sed -n 's/^ *"version": "\(.*\)",$/\1/p' "$folder/node_modules/matrix-js-sdk/package.json" 2>/dev/null || true)
+installed=$(node -p "require('$folder/node_modules/matrix-js-sdk/package.json').version" 2>/dev/null || true)
 if [ "$installed" != "$js_version" ]; then
     echo "Installing matrix-js-sdk $js_version into $folder (first use)" >&2
     rm -rf "$folder"

@@ -13,6 +13,9 @@ use super::{
 /// How often it is looked for changes without being told of any, which also repeats what failed.
 const PERIOD: Duration = Duration::from_secs(60);
 
+/// So many changes of users of other servers are not passed over again and again.
+const MANY: usize = 100;
+
 impl RemoteDevices {
     /// Tells other servers of changes as they come. Never ends.
     pub(super) async fn announce_all(&self) {
@@ -46,12 +49,13 @@ impl RemoteDevices {
             let to = Stamp { writer, n: n.saturating_add(1) };
             users.extend(self.keys.changed(&view, from, to).await?);
         }
+        let looked_at = users.len();
         users.retain(|user| self.is_ours(user));
         for user in &users {
             self.announce_user(user).await?;
         }
-        if users.is_empty() && followed.upto != kv::Positions::default() {
-            // Nothing to remember: the same is found next time at no cost.
+        if users.is_empty() && looked_at < MANY && followed.upto != kv::Positions::default() {
+            // Nothing to remember: the same is found next time at little cost.
             return Ok(0);
         }
         let mut tx = self.db.begin().relaxed();

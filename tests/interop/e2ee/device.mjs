@@ -2,12 +2,7 @@
 
 import assert from "node:assert/strict";
 
-// The library wants Node 22 and lacks only this in Node 20.
-Promise.withResolvers ??= () => {
-    const made = {};
-    made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
-    return made;
-};
+import "../../clients/node20.mjs";
 
 export const sdk = await import(`${process.env.SDK}/matrix-js-sdk/lib/index.js`);
 export const api = await import(`${process.env.SDK}/matrix-js-sdk/lib/crypto-api/index.js`);
