@@ -3,6 +3,7 @@
 mod account;
 mod account_data;
 mod admin;
+mod appservice;
 mod auth;
 mod capabilities;
 mod create;
@@ -35,6 +36,7 @@ mod spaces;
 mod state;
 mod summary;
 mod sync;
+mod thirdparty;
 mod threads;
 mod to_device;
 mod typing;
@@ -83,5 +85,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = receipts::routes(routes);
     let routes = typing::routes(routes);
     let routes = presence::routes(routes);
+    let routes = appservice::routes(routes);
+    let routes = thirdparty::routes(routes);
     media::routes(routes)
 }
