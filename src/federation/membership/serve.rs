@@ -33,6 +33,8 @@ struct Taken {
     num: EventNum,
     /// The event with our signature, if it has that.
     cosigned: Option<Arc<Pdu>>,
+    /// The server had nobody in the room before.
+    first: bool,
 }
 
 /// What a server is told whose user came in.
@@ -63,14 +65,19 @@ impl Memberships {
         Ok(self.rooms.template(room_id, user, origin, handshake, versions).await?)
     }
 
-    /// Takes in a join; answers the room.
+    /// Takes in a join; answers the room, with all of its `members` or few.
     ///
     /// # Errors
     /// [`MembershipError::Invalid`] when it is no join of a user of that server, [`MembershipError::Refused`] when it
     /// is not signed as it has to be, and as [`room::Rooms::admit`].
-    pub async fn take_join(&self, received: &Received<'_>) -> Result<Welcome> {
+    pub async fn take_join(&self, received: &Received<'_>, members: bool) -> Result<Welcome> {
         let taken = self.take(received, Handshake::Join).await?;
-        let admitted = self.rooms.admitted(&self.rooms.db().view(), taken.room, taken.num).await?;
+        let view = self.rooms.db().view();
+        let mut admitted = self.rooms.admitted(&view, taken.room, taken.num, members).await?;
+        if taken.first {
+            // The servers in the room are those before the join.
+            admitted.servers.retain(|server| server != received.origin);
+        }
         Ok(Welcome { admitted, event: taken.cosigned })
     }
 
@@ -110,8 +117,9 @@ impl Memberships {
         if pdu.redacted {
             return Err(MembershipError::Forbidden("the content of the event is not what was signed".into()));
         }
+        let first = !self.rooms.server_is_in(&self.rooms.db().view(), room, received.origin).await?;
         let num = self.rooms.admit(received.room_id, &pdu, received.origin).await?;
-        Ok(Taken { room, num, cosigned: vouched.then_some(pdu) })
+        Ok(Taken { room, num, cosigned: vouched.then_some(pdu), first })
     }
 }
 

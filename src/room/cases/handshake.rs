@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use event::Pdu;
 use kv::Read;
-use ruma::{RoomVersionId, server_name};
+use ruma::{RoomVersionId, events::TimelineEventType, server_name};
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -58,7 +58,7 @@ async fn a_server_comes_in_and_goes_in_every_version() {
         // The answer may have been lost: it is given again.
         assert_eq!(rig.rooms.admit(&rig.id, &join, server_name!("b.test")).await.unwrap(), num);
 
-        let told = rig.rooms.admitted(&view, rig.num, num).await.unwrap();
+        let told = rig.rooms.admitted(&view, rig.num, num, true).await.unwrap();
         let remote = RemoteState {
             version: version.clone(),
             state: parsed(&told.state, &version),
@@ -72,6 +72,32 @@ async fn a_server_comes_in_and_goes_in_every_version() {
         let view = rig.rooms.db().view();
         assert_eq!(rig.rooms.membership(&view, &join.sender, rig.num).await.unwrap(), Membership::Leave, "{version}");
     }
+}
+
+#[tokio::test]
+async fn a_server_that_wants_few_members_gets_those_that_the_room_is_called_by() {
+    let rig = Rig::new().await;
+    for name in ["carol", "dave", "erin", "frank", "grace", "heidi"] {
+        rig.join(name).await;
+    }
+    let other = server("b.test", 2, &rig.clock);
+    let members = async |join| {
+        let view = rig.rooms.db().view();
+        let told = rig.rooms.admitted(&view, rig.num, join, false).await.unwrap();
+        let (state, chain) = (parsed(&told.state, &RoomVersionId::V11), parsed(&told.auth_chain, &RoomVersionId::V11));
+        assert!(state.iter().any(|pdu| pdu.kind == TimelineEventType::RoomCreate));
+        assert!(!chain.iter().any(|pdu| state.iter().any(|other| other.event_id == pdu.event_id)), "said once");
+        let members = state.iter().filter(|pdu| pdu.kind == TimelineEventType::RoomMember);
+        members.map(|pdu| pdu.sender.to_string()).collect::<Vec<_>>()
+    };
+    let (join, num) = make(&rig, &other, Handshake::Join).await;
+    let heroes = members(num).await;
+    assert_eq!(heroes.len(), 5);
+    assert!(!heroes.contains(&join.sender.to_string()));
+    make(&rig, &other, Handshake::Leave).await;
+    rig.state("alice", "m.room.name", "", &json!({ "name": "Name" })).await;
+    let (_, num) = make(&rig, &other, Handshake::Join).await;
+    assert!(members(num).await.is_empty());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Taking in what another server makes of a template, and what it is told then.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use bytes::Bytes;
 use event::Pdu;
@@ -9,9 +9,14 @@ use ruma::{OwnedServerName, RoomId, ServerName, UserId};
 use serde::Deserialize;
 
 use crate::{
-    Entry, Ingested, Membership, Result, RoomError, Rooms,
+    Entry, EventRow, Ingested, Membership, Result, RoomError, Rooms,
     num::{EventNum, RoomNum},
+    state::{StateKey, keys},
+    tables::MEMBERS,
 };
+
+/// Members that a room without a name is called by. Client-server API, "Syncing": `m.heroes`.
+const HEROES: usize = 5;
 
 /// A room as a server that comes in gets it, in federation format.
 #[derive(Debug, Clone, Default)]
@@ -84,16 +89,24 @@ impl Rooms {
         }
     }
 
-    /// What a server is told whose user came in by the event `join`.
+    /// What a server is told whose user came in by the event `join`: all of the state, or all but most members.
     ///
     /// # Errors
     /// [`RoomError::UnknownEvent`].
-    pub async fn admitted(&self, read: &impl Read, room: RoomNum, join: EventNum) -> Result<Admitted> {
+    pub async fn admitted(&self, read: &impl Read, room: RoomNum, join: EventNum, members: bool) -> Result<Admitted> {
         let row = self.row(read, room, join).await?;
-        let nums = self.state_nums(read, room, row.meta.before, None).await?;
+        let nums = match members {
+            true => self.state_nums(read, room, row.meta.before, None).await?,
+            false => self.without_members(read, room, &row).await?,
+        };
         let mut starts = nums.clone();
         starts.push(join);
-        let chain = self.auth_chain(read, room, &starts).await?;
+        let mut chain = self.auth_chain(read, room, &starts).await?;
+        if !members {
+            // What is in the state is not said again.
+            let said: HashSet<_> = nums.iter().copied().collect();
+            chain.retain(|num| !said.contains(num));
+        }
         let mut state = Vec::with_capacity(nums.len());
         for (_, row) in self.rows(read, room, nums).await? {
             state.push(row.event.json());
@@ -103,5 +116,30 @@ impl Rooms {
             auth_chain.push(row.event.json());
         }
         Ok(Admitted { state, auth_chain, servers: self.servers_in(read, room).await? })
+    }
+
+    /// The state before a join without its members, but with those that a room without a name is called by.
+    /// Server-server API, `PUT /send_join`: `omit_members`.
+    async fn without_members(&self, read: &impl Read, room: RoomNum, join: &EventRow) -> Result<Vec<EventNum>> {
+        let root = join.meta.before;
+        let members = keys::of_type(read, room, "m.room.member").await?.unwrap_or(0..0);
+        let trees = self.trees(room);
+        let mut entries = trees.entries(read, root, 0..members.start).await?;
+        entries.extend(trees.entries(read, root, members.end..StateKey::MAX).await?);
+        let mut nums: Vec<_> = entries.into_iter().map(|(_, event)| EventNum(event)).collect();
+        for kind in ["m.room.name", "m.room.canonical_alias"] {
+            if self.state_num(read, room, root, kind, "").await?.is_some() {
+                return Ok(nums);
+            }
+        }
+        let whole = nums.len() + HEROES;
+        for membership in [Membership::Join, Membership::Invite] {
+            let range = MEMBERS.under(&(room, membership.code()));
+            let some = read.scan(&MEMBERS, range).by(HEROES + 1).first(HEROES + 1).await?;
+            let others = some.into_iter().filter(|((.., user), _)| user.as_str() != join.event.sender());
+            nums.extend(others.map(|(_, num)| num));
+        }
+        nums.truncate(whole);
+        Ok(nums)
     }
 }

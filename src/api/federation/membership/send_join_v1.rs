@@ -11,7 +11,7 @@ pub async fn send_join_v1(
     Signed { origin, req: First(req), body, .. }: Signed<First<Request>>,
 ) -> Result<RawReply, MatrixError> {
     let received = Received { origin: &origin, room_id: &req.room_id, event_id: &req.event_id, event: body };
-    let welcome = memberships.take_join(&received).await?;
+    let welcome = memberships.take_join(&received, true).await?;
     let RawReply(answer) = Written::default()
         .events("auth_chain", &welcome.admitted.auth_chain)
         .events("state", &welcome.admitted.state)
