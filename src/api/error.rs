@@ -2,14 +2,18 @@
 
 mod account;
 mod appservice;
+mod delayed;
 mod e2ee;
 mod ephemeral;
 mod federation;
 mod flow;
 mod media;
 mod membership;
+mod preview;
 mod push;
 mod room;
+mod search;
+mod subscription;
 mod sync;
 
 use std::{borrow::Cow, time::Duration};

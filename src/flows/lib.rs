@@ -1,7 +1,7 @@
 //! Operations that touch several domains: what one crate must not know of another is brought together here.
 //!
 //! **Owns** no rows: joining, inviting, creating and replacing rooms with the profiles of those concerned, profile
-//! changes that go to rooms, leaving everything at the end of an account, finding people.
+//! changes that go to rooms, leaving everything at the end of an account, finding people, server notices.
 //! **Must not know** HTTP.
 //! **Tables**: none.
 //! **Tasks**: none.
@@ -9,11 +9,13 @@
 //! - Each room changes in a transaction of its own; what spans rooms can be repeated and then does what is missing.
 
 mod carry;
+mod config;
 mod create;
 mod error;
 mod marker;
 mod members;
 mod membership;
+mod notices;
 mod people;
 mod profile;
 mod remote;
@@ -24,7 +26,9 @@ use account::{AccountData, Accounts, Profiles};
 use appservice::Appservices;
 use room::Rooms;
 
+pub use config::NoticesConfig;
 pub use error::FlowError;
+pub use notices::Notices;
 pub use people::Found;
 pub use remote::Spaces;
 
@@ -54,4 +58,6 @@ pub struct Flows {
     pub memberships: federation::Memberships,
     /// Push rules.
     pub rules: push::Rules,
+    /// Who sends server notices.
+    pub notices: Notices,
 }

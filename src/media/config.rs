@@ -25,7 +25,8 @@ pub struct Config {
     pub thumbnail_workers: u32,
     /// Image formats that get thumbnails: "png", "jpeg", "gif", "webp".
     pub thumbnail_formats: Vec<Format>,
-    /// Also serves new media to requests without an access token, under the frozen `/_matrix/media/v3` addresses.
+    /// Also serves new media to requests without an access token, under the frozen `/_matrix/media/v3` addresses, and
+    /// fetches those of other servers for them.
     pub allow_legacy: bool,
 }
 
@@ -44,6 +45,42 @@ impl Default for Config {
             thumbnail_formats: vec![Format::Png, Format::Jpeg, Format::Gif, Format::Webp],
             allow_legacy: false,
         }
+    }
+}
+
+/// `[url_previews]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PreviewsConfig {
+    /// Whether clients may have this server look at pages that messages link to. Owners of pages then see the address of
+    /// this server.
+    pub enabled: bool,
+    /// How much of a page is looked at, in bytes.
+    pub max_page_bytes: usize,
+    /// Largest picture of a page that is stored, in bytes.
+    pub max_image_bytes: usize,
+    /// For how many days pictures of previews are kept.
+    pub keep_days: u64,
+    /// Whether pages at addresses that are not public may be looked at: those of your own network.
+    pub allow_private_addresses: bool,
+}
+
+impl Default for PreviewsConfig {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            max_page_bytes: 1 << 20,
+            max_image_bytes: 10 << 20,
+            keep_days: 30,
+            allow_private_addresses: false,
+        }
+    }
+}
+
+impl PreviewsConfig {
+    /// What may be connected to.
+    pub fn outbound(&self) -> outbound::Config {
+        outbound::Config { allow_private_addresses: self.allow_private_addresses, ..outbound::Config::default() }
     }
 }
 

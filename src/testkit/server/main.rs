@@ -24,6 +24,7 @@ mod federation_client;
 mod federation_inbound;
 mod federation_keys;
 mod federation_queue;
+mod found;
 mod history;
 mod limits;
 mod media;

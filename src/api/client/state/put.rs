@@ -1,8 +1,11 @@
-use axum::extract::State;
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response as HttpResponse},
+};
 use event::Draft;
 use federation::Memberships;
 use flows::Flows;
-use room::{MemberAction, MemberChange, MemberProfile, Membership, Outgoing, Rooms};
+use room::{Later, MemberAction, MemberChange, MemberProfile, Membership, Outgoing, Rooms};
 use ruma::{
     OwnedEventId, RoomId, UserId,
     api::client::state::send_state_event::v3::{Request, Response},
@@ -14,6 +17,7 @@ use crate::{
     Authed, Class, MatrixError, RateLimits, Reply,
     auth::is_limited,
     client::{
+        delayed::{Wish, scheduled},
         membership::{limit_invite, limit_room},
         own::not_suspended,
     },
@@ -25,8 +29,9 @@ pub async fn put(
     State(flows): State<Flows>,
     State(memberships): State<Memberships>,
     State(limits): State<RateLimits>,
+    wish: Wish,
     Authed { user, account, appservice, req, .. }: Authed<Request>,
-) -> Result<Reply<Response>, MatrixError> {
+) -> Result<HttpResponse, MatrixError> {
     let limits = Some(&limits).filter(|_| is_limited(appservice.as_ref(), &user));
     let dated = appservice.and(req.timestamp).map(|ts| ts.get().into());
     let (rooms, room, content) = (&flows.rooms, &req.room_id, req.body.into_json());
@@ -38,6 +43,13 @@ pub async fn put(
     if membership != Some(Membership::Leave) || !own {
         not_suspended(&account)?;
     }
+    if req.event_type == StateEventType::RoomCanonicalAlias {
+        flows.check_canonical_alias(&user, room, &content).await?;
+    }
+    if let Some(delay) = wish.delay {
+        let draft = Draft::state(req.event_type.to_string().into(), req.state_key, content);
+        return scheduled(rooms, room, &Later { sender: user, draft, once: None, delay }).await;
+    }
     let done = match membership {
         Some(Membership::Join) if own => join(rooms, limits, room, &user, &content).await?,
         Some(Membership::Invite) => {
@@ -46,7 +58,7 @@ pub async fn put(
             if let Some(limits) = limits {
                 limit_invite(rooms, limits, (&user, target), room).await?;
             }
-            flows.check_invitee(target).await?;
+            flows.check_invitee(&user, target).await?;
             match target.server_name() == rooms.server() {
                 true => None,
                 // Their server has to sign the event.
@@ -59,10 +71,7 @@ pub async fn put(
         _ => None,
     };
     if let Some(event) = done {
-        return Ok(Reply(Response::new(event)));
-    }
-    if req.event_type == StateEventType::RoomCanonicalAlias {
-        flows.check_canonical_alias(&user, room, &content).await?;
+        return Ok(Reply(Response::new(event)).into_response());
     }
     let is_tombstone = req.event_type == StateEventType::RoomTombstone && req.state_key.is_empty();
     let draft = Draft::state(req.event_type.to_string().into(), req.state_key, content);
@@ -70,7 +79,7 @@ pub async fn put(
     if is_tombstone && let Err(error) = flows.follow_tombstone(room).await {
         tracing::warn!(%room, %error, "members did not keep their settings in a replaced room");
     }
-    Ok(Reply(Response::new(event)))
+    Ok(Reply(Response::new(event)).into_response())
 }
 
 /// Joins the way that `/join` does: a restricted room wants to know who lets the user in. `None` if they are in it
