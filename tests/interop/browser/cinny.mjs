@@ -36,6 +36,16 @@ export class Cinny extends Person {
         await this.page.goto(`${this.site}#/${place}/`);
     }
 
+    // It draws only what is in view, and does not follow when a picture makes the room longer.
+    async sees(text) {
+        const [wanted, latest] = [this.page.getByText(text).last(), this.text("Jump to Latest")];
+        for (let tries = 0; tries < 100 && !(await wanted.isVisible()); tries++) {
+            if (await latest.isVisible()) await latest.click({ timeout: 1000 }).catch(() => {});
+            await this.page.waitForTimeout(200);
+        }
+        await wanted.waitFor({ timeout: 1000 });
+    }
+
     async register(token) {
         await this.sitDown();
         await this.page.goto(this.site);
@@ -81,8 +91,8 @@ export class Cinny extends Person {
         await this.text("Create Room").first().click();
         if (open) {
             await this.text("Private").click();
-            await this.text("Public").click();
-            await this.page.locator("input[name=alias], input[placeholder='my_address']").first().fill(alias);
+            await this.text("Public (anyone can join)").click();
+            await this.page.locator(`input[placeholder="my_address"]`).fill(alias);
         } else if (!encrypted) {
             await this.page.locator("button.toggle, .toggle").first().click();
         }
@@ -102,12 +112,15 @@ export class Cinny extends Person {
         await this.composer().waitFor();
     }
 
-    // Invitations of strangers are kept apart.
+    // Invitations of strangers are kept apart from those of people one shares a room with.
     async accept() {
         await this.go("inbox/invites");
-        await this.page.getByText("Primary").first().waitFor();
-        await this.button(/^Public/).click();
-        await this.button("Accept").first().click();
+        const accept = this.button("Accept").first();
+        for (let tries = 0; tries < 50 && !(await accept.isVisible()); tries++) {
+            await this.button(tries % 2 ? /^Primary/ : /^Public/).click();
+            await this.page.waitForTimeout(300);
+        }
+        await accept.click();
         await this.composer().waitFor();
     }
 
@@ -136,7 +149,7 @@ export class Cinny extends Person {
 
     async sendPicture(path) {
         const chooser = this.page.waitForEvent("filechooser");
-        await this.page.locator("button:near([contenteditable=true])").first().click();
+        await this.composer().locator("xpath=ancestor::*[.//button][1]").locator("button").first().click();
         await (await chooser).setFiles(path);
         await this.button("Send").first().click();
     }
@@ -210,7 +223,7 @@ export class Cinny extends Person {
         await this.settings("Account");
         await this.page.locator("input[name=displayNameInput]").fill(name);
         await this.text("Save").click();
-        await this.text("Save").waitFor({ state: "detached" });
+        await this.page.locator("button[type=submit]:disabled", { hasText: "Save" }).waitFor();
         await this.closeSettings();
     }
 }
