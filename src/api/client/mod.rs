@@ -45,6 +45,7 @@ mod to_device;
 mod typing;
 mod upgrade;
 mod user_directory;
+mod voip;
 mod well_known;
 pub(crate) mod written;
 
@@ -93,5 +94,6 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = presence::routes(routes);
     let routes = appservice::routes(routes);
     let routes = thirdparty::routes(routes);
+    let routes = voip::routes(routes);
     media::routes(routes)
 }

@@ -14,6 +14,7 @@
 mod accounts;
 mod appservice_events;
 mod appservice_identity;
+mod clients;
 mod coverage;
 mod edge;
 mod ephemeral;
