@@ -31,7 +31,9 @@ impl From<RoomError> for MatrixError {
             RoomError::NotRecommended { status, ref body } => {
                 let status = StatusCode::from_u16(status).ok().filter(|status| status.is_client_error());
                 match serde_json::from_str(body) {
-                    Ok(body @ serde_json::Value::Object(_)) => Self::json(status.unwrap_or(StatusCode::FORBIDDEN), body),
+                    Ok(body @ serde_json::Value::Object(_)) => {
+                        Self::json(status.unwrap_or(StatusCode::FORBIDDEN), body)
+                    }
                     _ => because(StatusCode::FORBIDDEN, ErrorCode::Forbidden),
                 }
             }

@@ -231,7 +231,8 @@ mod tests {
         let event = |size: usize| {
             raw(&format!(r#"{{"content":{{"a":"{}"}},"sender":"@a:b","state_key":"","type":"x"}}"#, "a".repeat(size)))
         };
-        let sizes: Vec<_> = stripped(&[event(40_000), event(40_000), event(20_000)], &rules()).iter().map(String::len).collect();
+        let sizes: Vec<_> =
+            stripped(&[event(40_000), event(40_000), event(20_000)], &rules()).iter().map(String::len).collect();
         assert!(sizes.len() == 2 && sizes[0] > 40_000 && sizes[1] < 40_000, "{sizes:?}");
     }
 }

@@ -73,7 +73,8 @@ impl Rooms {
     /// # Errors
     /// As [`Rooms::ingest`].
     pub async fn ingest_for(&self, room_id: &RoomId, pdu: &Arc<Pdu>, origin: &ServerName) -> Result<Ingested> {
-        let mut all = self.ingest_by(room_id, std::slice::from_ref(pdu), None, (Some(origin), &Terms::default())).await?;
+        let mut all =
+            self.ingest_by(room_id, std::slice::from_ref(pdu), None, (Some(origin), &Terms::default())).await?;
         all.pop().ok_or(RoomError::UnknownEvent)
     }
 

@@ -44,7 +44,15 @@ async fn a_server_that_made_us_keep_too_much_is_not_asked_for_states() {
     let rig = Rig::new().await;
     let missing = rig.message("bob:b.test", "missing", None).await;
     let pushed = rig.message("bob:b.test", "pushed", Some(&[&missing.event_id])).await;
-    let told = rig.event("bob:b.test", "m.room.member", Some("@bob:b.test"), serde_json::json!({ "membership": "join", "displayname": "x" }), None).await;
+    let told = rig
+        .event(
+            "bob:b.test",
+            "m.room.member",
+            Some("@bob:b.test"),
+            serde_json::json!({ "membership": "join", "displayname": "x" }),
+            None,
+        )
+        .await;
     rig.world.fails("b.test", "get_missing_events", http::StatusCode::NOT_FOUND);
     let state = serde_json::json!({ "pdu_ids": [told.event_id], "auth_chain_ids": [] });
     rig.world.answers("b.test", "state_ids", state);

@@ -9,9 +9,7 @@ use http::StatusCode;
 use kv::{Db, memory::Memory};
 use parking_lot::Mutex;
 use room::{CreateRoom, MemberProfile, Preset, RoomNum, Rooms};
-use ruma::{
-    EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, RoomVersionId, ServerName, UInt, UserId,
-};
+use ruma::{EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, RoomVersionId, ServerName, UInt, UserId};
 use serde_json::{Map, Value, json, value::to_raw_value};
 
 use crate::{
@@ -75,7 +73,9 @@ impl Answers for World {
         let answers = self.answers.lock();
         let found = answers.iter().find(|((server, start), _)| server == to.as_str() && path.starts_with(start));
         let answer = match found.map_or(Err(StatusCode::NOT_FOUND), |(_, answer)| answer.clone()) {
-            Ok(body) => Ok(Answer { status: StatusCode::OK, headers: http::HeaderMap::new(), body: body.to_string().into() }),
+            Ok(body) => {
+                Ok(Answer { status: StatusCode::OK, headers: http::HeaderMap::new(), body: body.to_string().into() })
+            }
             Err(status) => Err(CallError::Status {
                 status,
                 errcode: None,

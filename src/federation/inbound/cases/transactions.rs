@@ -29,7 +29,8 @@ async fn a_bad_event_fails_alone() {
     unsigned["signatures"] = json!({});
     let rejected = rig.event("bob:b.test", "m.room.topic", Some(""), json!({ "topic": "no" }), None).await;
     let pdus = json!([7, {}, { "room_id": "!unknown:b.test" }, changed, unsigned, json(&rejected), json(&good)]);
-    let answer = rig.send("b.test", "1", &json!({ "pdus": pdus, "edus": [7, {}, { "edu_type": "x", "content": 1 }] })).await;
+    let answer =
+        rig.send("b.test", "1", &json!({ "pdus": pdus, "edus": [7, {}, { "edu_type": "x", "content": 1 }] })).await;
     let results = answer["pdus"].as_object().unwrap();
     assert_eq!(results[good.event_id.as_str()], json!({}));
     assert!(rig.shows(&good).await);
@@ -52,7 +53,12 @@ async fn a_room_is_not_begun_anew() {
 #[tokio::test(start_paused = true)]
 async fn a_transaction_with_too_much_in_it_is_refused_as_a_whole() {
     let rig = Rig::new().await;
-    for body in [json!({ "pdus": vec![json!({}); 51] }), json!({ "edus": vec![json!({}); 101] }), json!([]), json!({ "pdus": 7 })] {
+    for body in [
+        json!({ "pdus": vec![json!({}); 51] }),
+        json!({ "edus": vec![json!({}); 101] }),
+        json!([]),
+        json!({ "pdus": 7 }),
+    ] {
         let result = rig.inbound.transaction(server("b.test"), "1", body.to_string().as_bytes()).await;
         assert!(matches!(result, Err(InboundError::Malformed(_))), "{result:?}");
     }
@@ -97,7 +103,8 @@ async fn a_server_that_is_kept_out_sends_neither_events_nor_typing_nor_receipts(
     assert!(answer["pdus"][after.event_id.as_str()]["error"].is_string());
     assert!(typing_in(&rig).is_empty());
     assert!(rig.inbound.edus.receipts.all(&rig.db.view(), rig.num).await.unwrap().is_empty());
-    let carol = json!({ "edu_type": "m.typing", "content": { "room_id": rig.id, "user_id": "@carol:c.test", "typing": true } });
+    let carol =
+        json!({ "edu_type": "m.typing", "content": { "room_id": rig.id, "user_id": "@carol:c.test", "typing": true } });
     rig.send("c.test", "1", &json!({ "edus": [carol] })).await;
     assert_eq!(typing_in(&rig), ["@carol:c.test"]);
 }
