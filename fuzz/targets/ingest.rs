@@ -71,8 +71,7 @@ impl Stage<'_> {
 
 async fn run(data: &[u8]) {
     let Some((version, rest)) = data.split_first() else { return };
-    let versions =
-        [RoomVersionId::V6, RoomVersionId::V8, RoomVersionId::V10, RoomVersionId::V11, RoomVersionId::V12];
+    let versions = [RoomVersionId::V6, RoomVersionId::V8, RoomVersionId::V10, RoomVersionId::V11, RoomVersionId::V12];
     let version = versions[usize::from(*version) % versions.len()].clone();
     let Some(rules) = event::rules(&version) else { return };
     let db = common::database();

@@ -35,6 +35,10 @@ fn signed_and_verified(object: &CanonicalJsonObject, rules: &RoomVersionRules) {
     let signer = signer();
     let mut object = object.clone();
     object.remove("signatures");
+    // Not part of such events, and dropped before anything is computed.
+    if rules.event_id_format != ruma::room_version_rules::EventIdFormatVersion::V1 {
+        object.remove("event_id");
+    }
     if ruma::signatures::hash_and_sign_event("b.test", &key_pair(), &mut object, &rules.redaction).is_err() {
         return;
     }
@@ -45,8 +49,7 @@ fn signed_and_verified(object: &CanonicalJsonObject, rules: &RoomVersionRules) {
         return;
     }
     let key = ServerKey { public: signer.public_key(), valid_until_ts: u64::MAX, expired_ts: None };
-    let keys =
-        KeyMap::from([(signer.server_name().clone(), [(signer.key_id().clone(), key)].into_iter().collect())]);
+    let keys = KeyMap::from([(signer.server_name().clone(), [(signer.key_id().clone(), key)].into_iter().collect())]);
     let now = MilliSecondsSinceUnixEpoch(UInt::MAX);
     let result = event::verify::verify(&pdu, rules, &keys, now);
     assert_eq!(result, Ok(Verified::All), "the signature is that of another implementation");

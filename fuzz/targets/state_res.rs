@@ -197,10 +197,9 @@ fuzz_target!(|data: &[u8]| {
     turned.rotate_left(1);
     turned_chains.rotate_left(1);
     let second = state_res::resolve(&room.rules, &turned, turned_chains, |id| room.fetch(id));
-    if let (Ok(first), Ok(second)) = (&first, &second) {
-        assert_eq!(first, second, "the order of the states must not matter");
-    }
+    // Of events that their own auth events forbid nothing is promised, and none gets into a state.
     if room.is_sound {
+        assert_eq!(first, second, "the order of the states must not matter");
         let first = first.expect("the states of a sound room can be resolved");
         if !is_v1 {
             let reduced = room.reduced(&states, &chains).expect("so can what differs in them");

@@ -145,7 +145,8 @@ impl Stage {
                 state.insert((StateEventType::from(pdu.kind.to_string()), key.clone()), pdu.event_id.clone());
             }
             known.push(pdu.event_id.clone());
-            ends = if what & 32 == 0 { vec![pdu.event_id.clone()] } else { [ends, vec![pdu.event_id.clone()]].concat() };
+            ends =
+                if what & 32 == 0 { vec![pdu.event_id.clone()] } else { [ends, vec![pdu.event_id.clone()]].concat() };
             match what & 3 {
                 0 | 1 => pushed.push(String::from_utf8_lossy(pdu.json()).into_owned()),
                 2 => remote.held.push(pdu.event_id.clone()),
@@ -171,8 +172,8 @@ impl Stage {
         let own = self.rooms.server().to_owned();
         let config = Config { allow_private_addresses: true, ..Config::default() };
         let signer = common::signer("a.test", 1);
-        let client = Client::new(outbound(), signer.clone(), Policy::new(&config), clock.clone())
-            .answered_by(Arc::new(remote));
+        let client =
+            Client::new(outbound(), signer.clone(), Policy::new(&config), clock.clone()).answered_by(Arc::new(remote));
         let ask = Ask::with(|_, _| async { Err(AskError("nobody answers".to_owned())) });
         let keys = ServerKeys::asking(db.clone(), clock.clone(), OwnKeys::new(signer, Vec::new()), &[], ask);
         for server in ["b.test", "c.test"] {
@@ -186,14 +187,7 @@ impl Stage {
             typing: Typing::new(db.clone(), clock.clone()),
             receipts: Receipts::new(db.clone(), self.rooms.clone(), clock.clone()),
             presence: Presence::new(db.clone(), clock.clone(), true),
-            devices: RemoteDevices::new(
-                self.rooms.clone(),
-                device_keys,
-                mailbox,
-                clock.clone(),
-                client.clone(),
-                queue,
-            ),
+            devices: RemoteDevices::new(self.rooms.clone(), device_keys, mailbox, clock.clone(), client.clone(), queue),
         };
         let checks = Checks::new(keys, clock.clone());
         Inbound::new(db, clock, self.rooms.clone(), client, checks, edus)

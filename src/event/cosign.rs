@@ -24,11 +24,22 @@ impl Pdu {
     /// has something else than an object for the server.
     pub fn cosigned(&self, signer: &Signer, rules: &RoomVersionRules) -> Result<Pdu, FormatError> {
         let message = redacted_json(self.json(), &self.kind.to_string(), &rules.redaction, false);
-        let signature = signer.sign(&message);
+        self.with_signature((signer.server_name().as_str(), signer.key_id().as_str()), &signer.sign(&message), rules)
+    }
+
+    /// This event with a signature added that another server made, with the key of that name. Its id stays.
+    ///
+    /// # Errors
+    /// As [`Pdu::cosigned`].
+    pub fn with_signature(
+        &self,
+        (server, key_id): (&str, &str),
+        signature: &str,
+        rules: &RoomVersionRules,
+    ) -> Result<Pdu, FormatError> {
         let mut event = Json::parse_object(self.json())?;
         let all = object_at(&mut event, "signatures")?;
-        let ours = object_at(all, signer.server_name().as_str())?;
-        put(ours, signer.key_id().as_str(), Json::Text(Cow::Borrowed(&signature)));
+        put(object_at(all, server)?, key_id, Json::Text(Cow::Borrowed(signature)));
         let mut json = Vec::with_capacity(self.json().len() + 160);
         write_object(&mut json, &event, integers(rules))?;
         if json.len() > MAX_EVENT_BYTES {

@@ -20,6 +20,9 @@ use crate::{
 /// How long a key is trusted at most after it was fetched, whatever its server says: 7 days.
 pub const MAX_KEY_VALIDITY_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
+/// The name of the key with which policy servers sign.
+pub const POLICY_KEY: &str = "ed25519:policy_server";
+
 /// A public key of a server, and when it may be used. Times are milliseconds since the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerKey {
@@ -119,10 +122,22 @@ pub fn needed_keys(
     Ok(servers
         .into_iter()
         .map(|server| {
-            let keys = signatures.by(&server).into_iter().map(|(key, _)| key).collect();
+            // That one is in no server's list of keys, but in the room's state.
+            let keys = signatures.by(&server).into_iter().map(|(key, _)| key).filter(|key| *key != POLICY_KEY);
+            let keys = keys.collect();
             (server, keys)
         })
         .collect())
+}
+
+/// Whether the policy server `via` has signed an event with `public`, the key that the room's state names. Server-server
+/// API, "Validating Policy Server signatures".
+#[must_use]
+pub fn is_recommended(pdu: &Pdu, rules: &RoomVersionRules, via: &ServerName, public: &[u8; 32]) -> bool {
+    let Ok(signatures) = Signatures::of(pdu) else { return false };
+    let message = redacted_json(pdu.json(), &pdu.kind.to_string(), &rules.redaction, false);
+    let mut theirs = signatures.by(via).into_iter().filter(|(key, _)| *key == POLICY_KEY);
+    theirs.any(|(_, signature)| verify_bytes(public, signature, &message))
 }
 
 /// Checks that every required server has signed the event with a key that was valid then, that all

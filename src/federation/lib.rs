@@ -14,6 +14,7 @@ pub mod inbound;
 pub mod keys;
 pub mod membership;
 mod policy;
+mod policy_servers;
 pub mod queue;
 pub mod resolver;
 pub mod tables;

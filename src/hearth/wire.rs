@@ -165,7 +165,8 @@ impl Wired {
             config.rooms.clone(),
             shares.rooms,
             event_projections(config),
-        );
+        )
+        .with_policy_servers(Arc::new(client.clone()));
         let account_data = AccountData::new(db.clone());
         let typing = Typing::new(db.clone(), clock.clone());
         let receipts = Receipts::new(db.clone(), rooms.clone(), clock.clone());

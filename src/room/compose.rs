@@ -17,6 +17,7 @@ use crate::{
     check::check_content,
     lookup::rules,
     num::{EventNum, RoomNum},
+    policy::PolicyServer,
     row::Transaction,
     tables::TRANSACTIONS,
 };
@@ -85,6 +86,9 @@ impl Rooms {
         check_content(&out.draft)?;
         let moment = self.moment();
         let room = self.num(&self.db.view(), room_id).await?;
+        if let Some(policy) = self.policy_for(room, out).await? {
+            return self.send_recommended(room, &policy, out, moment).await;
+        }
         let turn = self.turns.of(room).await;
         let (event_id, pending) = kv::retry(|| async {
             let mut tx = self.db.begin();
@@ -103,6 +107,32 @@ impl Rooms {
         drop(turn);
         pending.durable().await?;
         Ok(event_id)
+    }
+
+    /// As [`Rooms::send`], with the signature of the room's policy server. What has come meanwhile is not followed: the
+    /// event was signed as it is.
+    async fn send_recommended(
+        &self,
+        room: RoomNum,
+        policy: &PolicyServer,
+        out: &Outgoing,
+        moment: Moment,
+    ) -> Result<OwnedEventId> {
+        let pdu = {
+            let tx = self.db.begin();
+            if let Some(id) = sent_before(&tx, room, out).await? {
+                return Ok(id);
+            }
+            let tip = self.tip(&tx, room).await?;
+            if let Some(id) = self.stands_already(&tx, room, &tip, out).await? {
+                return Ok(id);
+            }
+            let info = self.info(&tx, room).await?;
+            self.drafted(&tx, room, &info, &tip, out, moment).await?
+        };
+        let info = self.info(&self.db.view(), room).await?;
+        let pdu = self.recommended(policy, &rules(&info.version)?, &pdu).await?;
+        self.ingest_own(room, &pdu, out).await
     }
 
     /// The current state event, if it says what `out` says and has the same sender: setting it again changes nothing.
@@ -131,14 +161,25 @@ impl Rooms {
         moment: Moment,
     ) -> Result<Arc<Pdu>> {
         let info = self.info(tx, room).await?;
-        self.check_creators(tx, room, tip, &out.draft).await?;
-        let pdu = self.build(tx, room, &info, tip, out, moment).await?;
-        self.check_references(tx, room, tip, out, &pdu).await?;
-        let transaction = out.once.as_ref().map(|once| {
-            tx.put(&TRANSACTIONS, (&*out.sender, &*once.device, out.scope(room, once)), &pdu.event_id);
-            Transaction { device: once.device.clone(), id: once.id.clone() }
-        });
+        let pdu = self.drafted(tx, room, &info, tip, out, moment).await?;
+        let transaction = note_sent(tx, room, out, &pdu);
         self.append(tx, room, &info, tip, &pdu, transaction).await?;
+        Ok(pdu)
+    }
+
+    /// Builds and authorizes one local event on `tip`.
+    async fn drafted(
+        &self,
+        tx: &Tx,
+        room: RoomNum,
+        info: &RoomInfo,
+        tip: &Tip,
+        out: &Outgoing,
+        moment: Moment,
+    ) -> Result<Arc<Pdu>> {
+        self.check_creators(tx, room, tip, &out.draft).await?;
+        let pdu = self.build(tx, room, info, tip, out, moment).await?;
+        self.check_references(tx, room, tip, out, &pdu).await?;
         Ok(pdu)
     }
 
@@ -215,8 +256,15 @@ impl Rooms {
     }
 }
 
+/// Remembers the transaction id of an event.
+pub(crate) fn note_sent(tx: &mut Tx, room: RoomNum, out: &Outgoing, pdu: &Pdu) -> Option<Transaction> {
+    let once = out.once.as_ref()?;
+    tx.put(&TRANSACTIONS, (&*out.sender, &*once.device, out.scope(room, once)), &pdu.event_id);
+    Some(Transaction { device: once.device.clone(), id: once.id.clone() })
+}
+
 /// The event that this device sent under this transaction id before.
-async fn sent_before(tx: &Tx, room: RoomNum, out: &Outgoing) -> Result<Option<OwnedEventId>> {
+pub(crate) async fn sent_before(tx: &Tx, room: RoomNum, out: &Outgoing) -> Result<Option<OwnedEventId>> {
     match &out.once {
         Some(once) => Ok(tx.get(&TRANSACTIONS, (&*out.sender, &*once.device, out.scope(room, once))).await?),
         None => Ok(None),

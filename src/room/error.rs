@@ -60,6 +60,17 @@ pub enum RoomError {
     /// The room cannot be forgotten by somebody who is in it, invited or knocking.
     #[error("leave the room before you forget it")]
     StillInRoom,
+    /// The policy server of the room has refused the event.
+    #[error("the policy server of the room refused the event")]
+    NotRecommended {
+        /// The status of its answer.
+        status: u16,
+        /// The body of its answer, JSON.
+        body: String,
+    },
+    /// The policy server of the room cannot be asked.
+    #[error("the policy server of the room cannot be asked: {0}")]
+    PolicyUnavailable(String),
     /// Storage.
     #[error(transparent)]
     Store(#[from] kv::Error),

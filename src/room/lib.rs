@@ -34,6 +34,7 @@ mod ingest;
 mod lookup;
 mod membership;
 mod num;
+mod policy;
 mod present;
 mod projection;
 mod redaction;
@@ -59,10 +60,13 @@ pub use error::RoomError;
 pub use filter::{EventFilter, RelTypes, RelatedBy};
 pub use hierarchy::{HierarchyQuery, HierarchyRoom, OwnRoom};
 pub use history::{Context, HistoryPage, HistoryQuery};
-pub use ingest::{Between, Gap, Hidden, Ingested, Invitation, Joined, Missing, RemoteState, StatesBefore, in_order};
+pub use ingest::{
+    Between, Gap, Hidden, Ingested, Invitation, Joined, Missing, RemoteState, StatesBefore, Terms, in_order,
+};
 pub use lookup::MemberEvent;
 pub use membership::{Entry, MemberAction, MemberChange, MemberStep, membership_of};
 pub use num::{EventNum, Place, RoomNum};
+pub use policy::{AskPolicy, PolicyError, PolicyServer};
 pub use projection::{Appended, Projection};
 pub use relations::{Include, RelationsPage, RelationsQuery, ThreadsPage};
 pub use report::Report;

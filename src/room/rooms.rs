@@ -8,7 +8,7 @@ use ruma::{RoomVersionId, ServerName};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use crate::{Projection, caches::Caches, num::RoomNum, tables::LEASES};
+use crate::{AskPolicy, Projection, caches::Caches, num::RoomNum, tables::LEASES};
 
 /// Room numbers leased at a time.
 const LEASE: u64 = 256;
@@ -44,6 +44,7 @@ pub struct Rooms {
     pub(crate) config: Arc<Config>,
     pub(crate) caches: Arc<Caches>,
     pub(crate) projections: Arc<Vec<Box<dyn Projection>>>,
+    pub(crate) ask_policy: Option<Arc<dyn AskPolicy>>,
     /// Lets the appends of a room pass one after the other. This saves retries; that they do not disturb each other
     /// rests on the conflict check alone.
     pub(crate) turns: Turns<RoomNum>,
@@ -75,6 +76,7 @@ impl Rooms {
             config: Arc::new(config),
             caches: Arc::new(Caches::new(cache_bytes)),
             projections: Arc::new(projections),
+            ask_policy: None,
             turns: Turns::default(),
             alarm: Arc::default(),
             lease: Arc::default(),

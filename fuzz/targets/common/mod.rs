@@ -32,8 +32,7 @@ pub fn run(work: impl Future<Output = ()>) {
 
 /// A public room of `@alice:a.test`.
 pub async fn room(db: &Db, version: RoomVersionId) -> (Rooms, OwnedRoomId) {
-    let rooms =
-        Rooms::new(db.clone(), Clock::fixed(NOW), signer("a.test", 1), Config::default(), 1 << 20, Vec::new());
+    let rooms = Rooms::new(db.clone(), Clock::fixed(NOW), signer("a.test", 1), Config::default(), 1 << 20, Vec::new());
     let new = CreateRoom {
         creator: UserId::parse("@alice:a.test").expect("a user id"),
         profile: MemberProfile::default(),

@@ -28,6 +28,16 @@ impl From<RoomError> for MatrixError {
             RoomError::UnableToGrant(_) => because(StatusCode::BAD_REQUEST, ErrorCode::UnableToGrantJoin),
             RoomError::BadState(_) => because(StatusCode::FORBIDDEN, ErrorCode::BadState),
             RoomError::BadAlias(_) => because(StatusCode::BAD_REQUEST, ErrorCode::BadAlias),
+            RoomError::NotRecommended { status, ref body } => {
+                let status = StatusCode::from_u16(status).ok().filter(|status| status.is_client_error());
+                match serde_json::from_str(body) {
+                    Ok(body @ serde_json::Value::Object(_)) => {
+                        Self::json(status.unwrap_or(StatusCode::FORBIDDEN), body)
+                    }
+                    _ => because(StatusCode::FORBIDDEN, ErrorCode::Forbidden),
+                }
+            }
+            RoomError::PolicyUnavailable(_) => because(StatusCode::BAD_GATEWAY, ErrorCode::Unknown),
             RoomError::Store(_) => Self::internal(&error),
         }
     }

@@ -1,9 +1,10 @@
-//! Handing events to the room. What is kept of those that it does not let in is bounded: [`super::junk`].
+//! Handing events to the room. What is kept of those that it does not let in is bounded: [`super::junk`]. Those that the
+//! room's policy server has not signed are not shown.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use event::Pdu;
-use room::{Hidden, Ingested, RoomError};
+use room::{Hidden, Ingested, PolicyError, RoomError, Terms};
 use ruma::OwnedEventId;
 
 use super::{Inbound, InboundError, fetch::From};
@@ -28,7 +29,9 @@ impl Inbound {
         before: Option<&[OwnedEventId]>,
     ) -> Result<Vec<Ingested>, RoomError> {
         let hidden = if self.junk.has_room(from.whose) { Hidden::Kept } else { Hidden::Forgotten };
-        let became = self.rooms.ingest_run_with(from.room, pdus, before, hidden).await?;
+        let (signed, unwanted) = self.recommended(from, pdus).await?;
+        let terms = Terms { hidden, unwanted };
+        let became = self.rooms.ingest_run_with(from.room, &signed, before, &terms).await?;
         if hidden == Hidden::Kept {
             let is_hidden = |became: &Ingested| matches!(became, Ingested::Rejected(_) | Ingested::SoftFailed(_));
             let bytes = pdus.iter().zip(&became).filter(|(_, became)| is_hidden(became));
@@ -38,6 +41,38 @@ impl Inbound {
             }
         }
         Ok(became)
+    }
+
+    /// The events with the signatures of the room's policy server, if it has one, and those that it has not signed.
+    async fn recommended(
+        &self,
+        from: &From<'_>,
+        pdus: &[Arc<Pdu>],
+    ) -> Result<(Vec<Arc<Pdu>>, HashSet<OwnedEventId>), RoomError> {
+        let (mut signed, mut unwanted) = (pdus.to_vec(), HashSet::new());
+        let view = self.db.view();
+        let room = self.rooms.num(&view, from.room).await?;
+        let Some(policy) = self.rooms.policy_server(&view, room).await? else { return Ok((signed, unwanted)) };
+        let mut is_down = false;
+        for pdu in &mut signed {
+            // What is here was judged when it came.
+            if self.rooms.locate(&view, &pdu.event_id).await?.is_some() {
+                continue;
+            }
+            if is_down && !event::verify::is_recommended(pdu, from.rules, &policy.server, &policy.key) {
+                unwanted.insert(pdu.event_id.clone());
+                continue;
+            }
+            match self.rooms.recommended(&policy, from.rules, pdu).await {
+                Ok(with) => *pdu = with,
+                Err(error) => {
+                    tracing::info!(event = %pdu.event_id, server = %policy.server, ?error, "a policy server did not sign");
+                    is_down |= matches!(error, PolicyError::Unavailable(_));
+                    unwanted.insert(pdu.event_id.clone());
+                }
+            }
+        }
+        Ok((signed, unwanted))
     }
 
     /// Takes in events without a place. [`room::Rooms::ingest_outliers`].

@@ -31,7 +31,7 @@ pub use invited::Invitation;
 pub use jump::Between;
 pub(crate) use tidy::DUMMY;
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use event::Pdu;
 use ruma::OwnedEventId;
@@ -61,6 +61,15 @@ pub enum Hidden {
     Kept,
     /// They are told of and forgotten: for whoever has sent too many of them.
     Forgotten,
+}
+
+/// How events are taken in.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// What is done with those that are not let in.
+    pub hidden: Hidden,
+    /// Those that the room's policy server has not signed: they are soft-failed.
+    pub unwanted: HashSet<OwnedEventId>,
 }
 
 /// Events that another one refers to and that are not here.

@@ -6,13 +6,14 @@ use event::{Pdu, RoomVersionRules};
 use kv::Tx;
 use ruma::{OwnedEventId, RoomId, ServerName};
 
-use super::{Hidden, Ingested, authorize::missing, resolve::Around};
+use super::{Hidden, Ingested, Terms, authorize::missing, resolve::Around};
 use crate::{
-    EventMeta, Result, RoomError, RoomInfo, Rooms, Tip,
+    EventMeta, Outgoing, Result, RoomError, RoomInfo, Rooms, Tip,
     append::Landing,
+    compose::{note_sent, sent_before},
     lookup::rules,
     num::{EventNum, Place, RoomNum},
-    row::{Placement, Verdict},
+    row::{Placement, Transaction, Verdict},
     state::Root,
     tables::TIPS,
 };
@@ -22,7 +23,9 @@ struct Scene<'a> {
     room: RoomNum,
     info: &'a RoomInfo,
     rules: &'a RoomVersionRules,
-    hidden: Hidden,
+    terms: &'a Terms,
+    /// The transaction of a local sender.
+    transaction: Option<Transaction>,
 }
 
 impl Rooms {
@@ -48,10 +51,10 @@ impl Rooms {
         pdus: &[Arc<Pdu>],
         before: Option<&[OwnedEventId]>,
     ) -> Result<Vec<Ingested>> {
-        self.ingest_by(room_id, pdus, before, (None, Hidden::Kept)).await
+        self.ingest_by(room_id, pdus, before, (None, &Terms::default())).await
     }
 
-    /// As [`Rooms::ingest_run`], saying what is done with events that are not let in.
+    /// As [`Rooms::ingest_run`], on these terms.
     ///
     /// # Errors
     /// As [`Rooms::ingest`].
@@ -60,9 +63,9 @@ impl Rooms {
         room_id: &RoomId,
         pdus: &[Arc<Pdu>],
         before: Option<&[OwnedEventId]>,
-        hidden: Hidden,
+        terms: &Terms,
     ) -> Result<Vec<Ingested>> {
-        self.ingest_by(room_id, pdus, before, (None, hidden)).await
+        self.ingest_by(room_id, pdus, before, (None, terms)).await
     }
 
     /// Takes in an event that `origin` makes through this server, which passes it on to the rest of the room.
@@ -70,7 +73,8 @@ impl Rooms {
     /// # Errors
     /// As [`Rooms::ingest`].
     pub async fn ingest_for(&self, room_id: &RoomId, pdu: &Arc<Pdu>, origin: &ServerName) -> Result<Ingested> {
-        let mut all = self.ingest_by(room_id, std::slice::from_ref(pdu), None, (Some(origin), Hidden::Kept)).await?;
+        let mut all =
+            self.ingest_by(room_id, std::slice::from_ref(pdu), None, (Some(origin), &Terms::default())).await?;
         all.pop().ok_or(RoomError::UnknownEvent)
     }
 
@@ -79,7 +83,7 @@ impl Rooms {
         room_id: &RoomId,
         pdus: &[Arc<Pdu>],
         before: Option<&[OwnedEventId]>,
-        (origin, hidden): (Option<&ServerName>, Hidden),
+        (origin, terms): (Option<&ServerName>, &Terms),
     ) -> Result<Vec<Ingested>> {
         let room = self.num(&self.db.view(), room_id).await?;
         let turn = self.turns.of(room).await;
@@ -91,7 +95,7 @@ impl Rooms {
                 return Err(RoomError::UnknownRoom);
             }
             let rules = rules(&info.version)?;
-            let scene = Scene { room, info: &info, rules: &rules, hidden };
+            let scene = Scene { room, info: &info, rules: &rules, terms, transaction: None };
             let mut all = Vec::with_capacity(pdus.len());
             let mut before = before;
             for pdu in pdus {
@@ -165,7 +169,41 @@ impl Rooms {
             self.intern_key(tx, room, pdu).await?;
             return Ok(Ingested::SoftFailed(reason));
         }
+        if scene.terms.unwanted.contains(&pdu.event_id) {
+            self.keep(tx, scene, tip, pdu, num, state_before, Verdict::SoftFailed).await?;
+            self.intern_key(tx, room, pdu).await?;
+            return Ok(Ingested::SoftFailed("the room's policy server has not signed it".into()));
+        }
         self.accept(tx, scene, tip, pdu, num, state_before, around).await
+    }
+
+    /// Adds an event of this server that was built before the last ones came.
+    pub(crate) async fn ingest_own(&self, room: RoomNum, pdu: &Arc<Pdu>, out: &Outgoing) -> Result<OwnedEventId> {
+        let turn = self.turns.of(room).await;
+        let (event_id, pending) = kv::retry(|| async {
+            let mut tx = self.db.begin();
+            if let Some(id) = sent_before(&tx, room, out).await? {
+                return Ok::<_, RoomError>((id, None));
+            }
+            let info = self.info(&tx, room).await?;
+            let mut tip = self.tip(&tx, room).await?;
+            let rules = rules(&info.version)?;
+            let transaction = note_sent(&mut tx, room, out, pdu);
+            let terms = Terms::default();
+            let scene = Scene { room, info: &info, rules: &rules, terms: &terms, transaction };
+            match self.receive(&mut tx, &scene, &mut tip, pdu, None).await? {
+                Ingested::Accepted(_) | Ingested::Known => {}
+                Ingested::SoftFailed(reason) | Ingested::Rejected(reason) => return Err(RoomError::Denied(reason)),
+                Ingested::Missing(_) => return Err(RoomError::UnknownEvent),
+            }
+            Ok((pdu.event_id.clone(), Some(tx.submit().await?)))
+        })
+        .await?;
+        drop(turn);
+        if let Some(pending) = pending {
+            pending.durable().await?;
+        }
+        Ok(event_id)
     }
 
     /// Appends an event that everything speaks for.
@@ -196,7 +234,8 @@ impl Rooms {
         if !around.missing.is_empty() {
             self.open_gap(tx, room, place.rank, &around.missing);
         }
-        let landing = Landing { num, place, before, after, replaces, state, extremities, transaction: None };
+        let transaction = scene.transaction.clone();
+        let landing = Landing { num, place, before, after, replaces, state, extremities, transaction };
         self.land(tx, room, info, tip, pdu, landing).await?;
         Ok(Ingested::Accepted(num))
     }
@@ -214,7 +253,7 @@ impl Rooms {
         verdict: Verdict,
     ) -> Result<()> {
         tracing::info!(room = %scene.info.id, event = %pdu.event_id, ?verdict, "an event was not let into the room");
-        if scene.hidden == Hidden::Forgotten {
+        if scene.terms.hidden == Hidden::Forgotten {
             return Ok(());
         }
         let mut pdu = pdu.clone();

@@ -2,5 +2,6 @@
 
 mod bounds;
 mod gaps;
+mod policy;
 mod rig;
 mod transactions;

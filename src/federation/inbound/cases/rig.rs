@@ -23,6 +23,8 @@ pub const NOW: u64 = 1_700_000_000_000;
 /// What the other servers answer, by server and the beginning of the path; and what they were asked.
 #[derive(Debug, Default)]
 pub struct World {
+    /// What a policy server signs with, and a word in events that it does not sign.
+    pub policy: Mutex<Option<(Arc<Signer>, &'static str)>>,
     answers: Mutex<HashMap<(String, &'static str), Result<Value, StatusCode>>>,
     asked: Mutex<Vec<String>>,
 }
@@ -36,6 +38,24 @@ impl World {
         self.answers.lock().insert((server.to_owned(), path), Err(status));
     }
 
+    fn sign(&self, to: &ServerName, call: &Call) -> Result<Answer, CallError> {
+        self.asked.lock().push(format!("{to} sign"));
+        let policy = self.policy.lock();
+        let (signer, spam) = policy.as_ref().ok_or(CallError::Timeout)?;
+        let json = call.body.clone().unwrap();
+        if String::from_utf8_lossy(&json).contains(spam) {
+            let body = json!({ "errcode": "M_FORBIDDEN", "error": "spam" }).to_string();
+            let errcode = Some("M_FORBIDDEN".to_owned());
+            let (status, body) = (StatusCode::BAD_REQUEST, body.into());
+            return Err(CallError::Status { status, errcode, error: None, retry_after: None, body });
+        }
+        let rules = event::rules(&RoomVersionId::V11).unwrap();
+        let signed = Pdu::parse(&json, &rules).unwrap().cosigned(signer, &rules).unwrap();
+        let signature = self::json(&signed)["signatures"][to.as_str()]["ed25519:policy_server"].clone();
+        let body = json!({ to.as_str(): { "ed25519:policy_server": signature } }).to_string();
+        Ok(Answer { status: StatusCode::OK, headers: http::HeaderMap::new(), body: body.into() })
+    }
+
     /// Server and endpoint of each question, in order.
     pub fn asked(&self) -> Vec<String> {
         std::mem::take(&mut *self.asked.lock())
@@ -44,6 +64,9 @@ impl World {
 
 impl Answers for World {
     fn answer<'a>(&'a self, to: &'a ServerName, call: Call) -> BoxFuture<'a, Result<Answer, CallError>> {
+        if call.path_and_query == "/_matrix/policy/v1/sign" {
+            return Box::pin(std::future::ready(self.sign(to, &call)));
+        }
         let path = call.path_and_query.trim_start_matches("/_matrix/federation/v1/").to_owned();
         let endpoint = path.split('/').next().unwrap_or_default();
         self.asked.lock().push(format!("{to} {endpoint}"));
@@ -90,7 +113,8 @@ impl Rig {
     pub async fn new() -> Self {
         let (db, clock, world) = (Db::new(Memory::new()), Clock::fixed(NOW), Arc::<World>::default());
         let config = room::Config::default();
-        let rooms = Rooms::new(db.clone(), clock.clone(), signer("a.test"), config, 1 << 20, Vec::new());
+        let rooms = Rooms::new(db.clone(), clock.clone(), signer("a.test"), config, 1 << 20, Vec::new())
+            .with_policy_servers(Arc::new(client(&clock, world.clone())));
         let new = CreateRoom {
             creator: UserId::parse("@alice:a.test").unwrap(),
             profile: MemberProfile::default(),
@@ -211,10 +235,14 @@ pub fn json(pdu: &Pdu) -> Value {
     serde_json::from_slice(pdu.json()).unwrap()
 }
 
-async fn inbound(rooms: &Rooms, clock: &Clock, world: Arc<World>) -> Inbound {
-    let (db, own, config) = (rooms.db().clone(), rooms.server().to_owned(), Config::default());
+fn client(clock: &Clock, world: Arc<World>) -> Client {
+    let config = Config::default();
     let outbound = outbound::Outbound::new(&config.outbound()).unwrap();
-    let client = Client::new(outbound, signer("a.test"), Policy::new(&config), clock.clone()).answered_by(world);
+    Client::new(outbound, signer("a.test"), Policy::new(&config), clock.clone()).answered_by(world)
+}
+
+async fn inbound(rooms: &Rooms, clock: &Clock, world: Arc<World>) -> Inbound {
+    let (db, own, client) = (rooms.db().clone(), rooms.server().to_owned(), client(clock, world));
     let ask = Ask::with(|_, _| async { Err(AskError("nobody answers".to_owned())) });
     let keys = ServerKeys::asking(db.clone(), clock.clone(), OwnKeys::new(signer("a.test"), Vec::new()), &[], ask);
     for name in ["b.test", "c.test", "d.test"] {
