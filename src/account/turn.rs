@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn a_shared_secret_makes_a_password_for_the_user_and_the_time() {
-        let config = TurnConfig { shared_secret: Some("n0t4ctuAl1yS3cret".into()), lifetime_seconds: 86400, ..config() };
+        let config =
+            TurnConfig { shared_secret: Some("n0t4ctuAl1yS3cret".into()), lifetime_seconds: 86400, ..config() };
         let access = access(&config, user_id!("@alice:hearth.test"), 1_000_000_500).unwrap();
         assert_eq!(access.username, "1086400:@alice:hearth.test");
         // printf '1086400:@alice:hearth.test' | openssl dgst -sha1 -hmac n0t4ctuAl1yS3cret -binary | base64

@@ -116,7 +116,7 @@ impl Presence {
             return Ok(None);
         }
         let row = self.db.view().peek(&PRESENCE, user).await?.unwrap_or_default();
-        Ok(Some(Entry { status: row.status, active_at: row.active_at, ..Entry::default() }))
+        Ok(Some(Entry::stored(row)))
     }
 
     /// Sets state and status message as the user wants them.

@@ -21,7 +21,6 @@ use media::{Media, Previews};
 use outbound::Outbound;
 use push::{Counts, CountsProjection, Pushers, PushersProjection, Rules, Subscriptions};
 use room::{Projection, Rooms};
-use ruma::ServerName;
 use search::Search;
 use sync::{Sources, Sync};
 use tokio::sync::watch;

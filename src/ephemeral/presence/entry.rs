@@ -6,7 +6,7 @@ use base::Millis;
 use kv::Stamp;
 use ruma::OwnedDeviceId;
 
-use super::{PresenceState, Status};
+use super::{PresenceRow, PresenceState, Status};
 
 /// A user without activity for this long is idle, in milliseconds.
 const IDLE_AFTER: Millis = 5 * 60 * 1000;
@@ -51,6 +51,11 @@ struct Syncing {
 }
 
 impl Entry {
+    /// A user of whom only this is known.
+    pub fn stored(row: PresenceRow) -> Self {
+        Self { status: row.status, active_at: row.active_at, ..Self::default() }
+    }
+
     /// A sync of `device` begins, which asks for `state`; whether the user's state changes.
     pub fn begin_sync(&mut self, device: Option<OwnedDeviceId>, state: PresenceState, now: Millis) -> bool {
         self.remote = false;

@@ -71,10 +71,10 @@ async fn a_delayed_event_survives_a_restart_and_is_sent_once() {
     }
     assert_eq!(alice.get(delayed).await, json!({ "delayed_events": [] }));
     assert_eq!(alice.get(&state).await, json!({ "on": false }));
-    let again = server.http().send(Method::POST, &format!("/_matrix/client{delayed}/{id}/cancel"), None, "{}");
-    assert_eq!(again.await.status, StatusCode::CONFLICT);
-    let too_long = alice.call(Method::PUT, &format!("{state}?org.matrix.msc4140.delay=99999999999"), Some(json!({})));
-    assert_eq!(too_long.await.status, StatusCode::BAD_REQUEST);
+    let again = format!("/_matrix/client{delayed}/{id}/cancel");
+    assert_eq!(server.http().send(Method::POST, &again, None, "{}").await.status, StatusCode::CONFLICT);
+    let too_long = format!("{state}?org.matrix.msc4140.delay=99999999999");
+    assert_eq!(alice.call(Method::PUT, &too_long, Some(json!({}))).await.status, StatusCode::BAD_REQUEST);
 }
 
 #[tokio::test]
