@@ -21,6 +21,7 @@ mod config;
 mod device;
 mod error;
 mod filter;
+mod invites;
 mod localpart;
 mod login_token;
 mod names;
@@ -45,6 +46,7 @@ pub use config::{Config, PasswordsConfig, RegistrationConfig, RegistrationMode, 
 pub use device::{Device, DeviceChange, DeviceProjection};
 pub use error::{AccountError, ProfileError};
 pub use filter::Filters;
+pub use invites::{InviteFilter, InviteVerdict};
 pub use names::{People, Person};
 pub use openid::OpenIdToken;
 pub use password::Passwords;

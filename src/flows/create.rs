@@ -13,7 +13,7 @@ impl Flows {
     pub async fn create(&self, mut new: CreateRoom, invites: Vec<OwnedUserId>) -> Result<OwnedRoomId> {
         new.profile = self.member_profile(&new.creator).await?;
         for user in invites {
-            self.check_invitee(&user).await?;
+            self.check_invitee(&new.creator, &user).await?;
             let profile = self.member_profile(&user).await?;
             new.invites.push((user, profile));
         }

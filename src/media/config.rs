@@ -25,7 +25,8 @@ pub struct Config {
     pub thumbnail_workers: u32,
     /// Image formats that get thumbnails: "png", "jpeg", "gif", "webp".
     pub thumbnail_formats: Vec<Format>,
-    /// Also serves new media to requests without an access token, under the frozen `/_matrix/media/v3` addresses.
+    /// Also serves new media to requests without an access token, under the frozen `/_matrix/media/v3` addresses, and
+    /// fetches those of other servers for them.
     pub allow_legacy: bool,
 }
 

@@ -54,6 +54,11 @@ impl Media {
         self.config.max_upload_bytes
     }
 
+    /// Whether requests without an access token get new media as well.
+    pub fn allows_legacy(&self) -> bool {
+        self.config.allow_legacy
+    }
+
     /// Whether media of `server` lives here.
     pub fn is_local(&self, server: &ServerName) -> bool {
         self.server == server

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use account::{InviteFilter, InviteVerdict};
 use kv::{Read, Stamped, View};
 use parking_lot::Mutex;
 use push::Reader;
@@ -9,7 +10,7 @@ use room::{
     EventNum, EventRow, Membership, Place, RoomNum, Rooms, TimelineToken, Tip, UserRoom, Viewer, tables::USER_CHANGES,
 };
 
-use ruma::OwnedUserId;
+use ruma::{OwnedUserId, UserId};
 
 use crate::{
     Request, Response, Result, RoomPart, Sync, Wants,
@@ -83,7 +84,7 @@ impl<'a> Context<'a> {
                     }
                 }
                 Membership::Invite => {
-                    if !self.is_from_ignored(&candidate).await? {
+                    if !self.is_unwanted(&candidate).await? {
                         response.invite.push((id, self.stripped(&candidate).await?));
                     }
                 }
@@ -304,13 +305,12 @@ impl<'a> Context<'a> {
         Ok(RoomPart { listed: true, state_after: self.request.use_state_after, timeline, ..RoomPart::default() })
     }
 
-    /// Whether an invite comes from somebody whom the user ignores.
-    async fn is_from_ignored(&self, candidate: &Candidate) -> Result<bool> {
-        if self.reader.ignored.is_empty() {
-            return Ok(false);
-        }
+    /// Whether an invite comes from somebody whom the user ignores, or whose invites are not to be shown.
+    async fn is_unwanted(&self, candidate: &Candidate) -> Result<bool> {
         let row = self.rooms_handle().row(self.view, candidate.room, candidate.row.value.event).await?;
-        Ok(self.reader.ignored.iter().any(|user| user.as_str() == row.event.sender()))
+        let Ok(sender) = <&UserId>::try_from(row.event.sender()) else { return Ok(true) };
+        let hidden = InviteFilter::of(self.view, &self.request.user).await?.verdict(sender) == InviteVerdict::Hide;
+        Ok(hidden || self.reader.ignored.contains(sender))
     }
 
     async fn stripped(&self, candidate: &Candidate) -> Result<Vec<Vec<u8>>> {

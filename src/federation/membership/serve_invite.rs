@@ -47,6 +47,13 @@ pub struct CheckedInvite {
     invitation: Invitation,
 }
 
+impl CheckedInvite {
+    /// Who invites.
+    pub fn sender(&self) -> &UserId {
+        &self.invitation.event.sender
+    }
+}
+
 impl Memberships {
     /// Checks an invite: its form, its signatures, that it is of the server which sends it and for a user of ours.
     ///

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
+use account::{InviteFilter, InviteVerdict};
 use event::Pdu;
 use federation::membership::IncomingInvite;
 use room::{MemberAction, MemberChange};
 use ruma::{RoomId, UserId};
-use serde_json::Value;
 
 use crate::{FlowError, Flows, Result};
 
@@ -15,7 +15,7 @@ impl Flows {
     /// As [`room::Rooms::change_member`] and [`federation::Memberships::invite`]; [`FlowError::InviteBlocked`],
     /// [`FlowError::UnknownUser`], [`FlowError::Unfederated`].
     pub async fn invite(&self, sender: &UserId, room: &RoomId, target: &UserId, reason: Option<String>) -> Result<()> {
-        self.check_invitee(target).await?;
+        self.check_invitee(sender, target).await?;
         let profile = self.member_profile(target).await?;
         let action = MemberAction::Invite { is_direct: false };
         let change = MemberChange::of(sender, target, action).with_profile(profile).with_reason(reason);
@@ -32,15 +32,15 @@ impl Flows {
     /// As [`federation::Memberships::check_invite`] and [`Flows::check_invitee`].
     pub async fn take_invite(&self, incoming: IncomingInvite<'_>) -> Result<Arc<Pdu>> {
         let checked = self.memberships.check_invite(incoming).await?;
-        self.check_invitee(&checked.user).await?;
+        self.check_invitee(checked.sender(), &checked.user).await?;
         Ok(self.memberships.take_invite(checked).await?)
     }
 
-    /// Refuses invites that cannot reach their target or that it does not want.
+    /// Refuses invites of `sender` that cannot reach their target or that it does not want.
     ///
     /// # Errors
     /// [`FlowError::InviteBlocked`], [`FlowError::UnknownUser`], [`FlowError::Unfederated`].
-    pub async fn check_invitee(&self, target: &UserId) -> Result<()> {
+    pub async fn check_invitee(&self, sender: &UserId, target: &UserId) -> Result<()> {
         if target.server_name() != self.rooms.server() {
             // What that user wants, their server knows.
             let federates = self.federation.policy().allows(target.server_name());
@@ -49,11 +49,11 @@ impl Flows {
         if !self.accounts.is_active(target).await? {
             return Err(FlowError::UnknownUser);
         }
-        let config = self.account_data.get(target, None, "m.invite_permission_config").await?;
-        let config: Value = config.and_then(|config| serde_json::from_str(&config).ok()).unwrap_or_default();
-        if config.get("default_action").and_then(Value::as_str) == Some("block") {
-            return Err(FlowError::InviteBlocked);
+        let wanted = InviteFilter::of(&self.rooms.db().view(), target).await?;
+        match wanted.verdict(sender) {
+            InviteVerdict::Refuse => Err(FlowError::InviteBlocked),
+            // Who is to be hidden from the target is not to be found out by others: see sync.
+            InviteVerdict::Show | InviteVerdict::Hide => Ok(()),
         }
-        Ok(())
     }
 }

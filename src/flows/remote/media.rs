@@ -69,8 +69,8 @@ impl Flows {
     }
 
     async fn bring_media(&self, (server, id): (&ServerName, &MediaId), access: Access, wait: Duration) -> Result<()> {
-        // The frozen addresses serve nothing new, and nothing is fetched for who proves nothing.
-        if access == Access::Legacy || self.media.is_local(server) {
+        // The frozen addresses serve nothing new, and nothing is fetched for who proves nothing, unless they are open.
+        if self.media.is_local(server) || access == Access::Legacy && !self.media.allows_legacy() {
             return Ok(());
         }
         let fetch = || {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Result, Rooms,
     num::{Place, RoomNum},
-    tables::{AWAITED, GAPS},
+    tables::{AWAITED, GAPS, TIMELINE},
 };
 
 /// What is missing before a part of the timeline.
@@ -52,5 +52,18 @@ impl Rooms {
     /// When storage fails.
     pub async fn gap_before(&self, read: &impl Read, room: RoomNum, place: Place) -> Result<Option<Gap>> {
         Ok(read.peek(&GAPS, (room, place.rank)).await?)
+    }
+
+    /// Whether events are missing directly before the one at `place`.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn is_after_gap(&self, read: &impl Read, room: RoomNum, place: Place) -> Result<bool> {
+        if self.gap_before(read, room, place).await?.is_none() {
+            return Ok(false);
+        }
+        let before = TIMELINE.before(&(room,), &(room, place));
+        let before = read.scan_back(&TIMELINE, before).by(1).next().await?;
+        Ok(before.is_none_or(|((_, before), _)| before.rank != place.rank))
     }
 }

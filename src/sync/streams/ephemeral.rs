@@ -43,9 +43,10 @@ pub async fn receipts(
 
 fn event(receipts: &[Receipt]) -> Vec<u8> {
     let mut by_event: BTreeMap<&str, BTreeMap<&str, Map<String, Value>>> = BTreeMap::new();
-    // A user's threaded and unthreaded receipts may name one event; the threaded one is then the one to keep.
+    // A user's threaded and unthreaded receipts may name one event: the unthreaded one is then the one to show, and
+    // the last here wins. MSC4102.
     let mut sorted: Vec<_> = receipts.iter().collect();
-    sorted.sort_by_key(|receipt| receipt.thread != Thread::Unthreaded);
+    sorted.sort_by_key(|receipt| receipt.thread == Thread::Unthreaded);
     for receipt in sorted {
         let mut data = Map::from_iter([("ts".to_owned(), json!(receipt.row.at))]);
         if receipt.thread != Thread::Unthreaded {

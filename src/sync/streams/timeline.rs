@@ -69,8 +69,13 @@ pub async fn news(
     if nums.is_empty() {
         return Ok(Timeline::default());
     }
-    let limited = nums.len() > limit;
+    let mut limited = nums.len() > limit;
     let mut rows = rooms.rows(read, room, nums.into_iter().take(limit).rev()).await?;
+    // What comes before missing events is not what the client reads next to those after them.
+    if let Some(first) = last_break(rooms, read, room, &rows).await? {
+        rows.drain(..first);
+        limited = true;
+    }
     // With a limit of zero the client reads on from the end.
     let start = rows.first().map_or(Some(Place::MAX), |(_, row)| row.meta.place);
     let known = match (limited, rows.first()) {
@@ -79,6 +84,24 @@ pub async fn news(
     };
     rows.retain(|(_, row)| keep(row));
     Ok(Timeline { rows, limited, start, known })
+}
+
+/// Where in `rows`, oldest first, those begin that no missing events part from the newest; `None` if none are missing.
+async fn last_break(
+    rooms: &Rooms,
+    read: &impl Read,
+    room: RoomNum,
+    rows: &[(EventNum, EventRow)],
+) -> Result<Option<usize>> {
+    let place = |at: usize| rows.get(at).and_then(|(_, row)| row.meta.place);
+    for at in (0..rows.len()).rev() {
+        let Some(here) = place(at) else { continue };
+        let follows = at.checked_sub(1).and_then(place).is_some_and(|before| before.rank == here.rank);
+        if !follows && rooms.is_after_gap(read, room, here).await? {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
 }
 
 /// The state before the first event in `span`: what the client has.

@@ -42,7 +42,7 @@ pub async fn put(
         StateEventType::RoomMember if membership(&content) == Some(Membership::Invite) => {
             let target = <&UserId>::try_from(&*req.state_key);
             let target = target.map_err(|error| MatrixError::invalid_param(error.to_string()))?;
-            flows.check_invitee(target).await?;
+            flows.check_invitee(&user, target).await?;
             if target.server_name() != rooms.server() {
                 // Their server has to sign the event.
                 let content = serde_json::from_str(content.get()).unwrap_or_default();
