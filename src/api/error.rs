@@ -2,6 +2,7 @@
 
 mod account;
 mod appservice;
+mod delayed;
 mod e2ee;
 mod ephemeral;
 mod federation;

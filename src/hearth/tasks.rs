@@ -38,6 +38,7 @@ pub(crate) fn start(wired: &Wired, config: &Config, metrics: Option<&Metrics>) -
     tasks.spawn(every(SECOND, "typing expiry", async move || typing.expire().await));
     let presence = state.presence.clone();
     tasks.spawn(every(SECOND, "presence expiry", async move || presence.expire().await));
+    tasks.spawn(state.rooms.clone().run_delayed());
     if config.federation.enabled {
         tasks.spawn(state.outgoing.clone().run(state.federation_client.on_heard()));
         tasks.spawn(state.remote_devices.clone().run());

@@ -135,7 +135,13 @@ impl Rooms {
     }
 
     /// The current state event, if it says what `out` says and has the same sender: setting it again changes nothing.
-    async fn stands_already(&self, tx: &Tx, room: RoomNum, tip: &Tip, out: &Outgoing) -> Result<Option<OwnedEventId>> {
+    pub(crate) async fn stands_already(
+        &self,
+        tx: &Tx,
+        room: RoomNum,
+        tip: &Tip,
+        out: &Outgoing,
+    ) -> Result<Option<OwnedEventId>> {
         let Some(state_key) = &out.draft.state_key else { return Ok(None) };
         let kind = out.draft.kind.to_string();
         let Some(current) = self.state_event(tx, room, tip.state, &kind, state_key).await? else { return Ok(None) };

@@ -6,6 +6,7 @@ use kv::{Db, Read};
 use parking_lot::Mutex;
 use ruma::{RoomVersionId, ServerName};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use crate::{AskPolicy, Projection, caches::Caches, num::RoomNum, tables::LEASES};
 
@@ -18,11 +19,19 @@ const LEASE: u64 = 256;
 pub struct Config {
     /// The version that new rooms get when nobody asks for another one.
     pub default_room_version: RoomVersionId,
+    /// For how long clients may delay an event (MSC4140), in seconds.
+    pub max_event_delay_secs: u64,
+    /// How many delayed events a user may have waiting.
+    pub max_delayed_events: usize,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { default_room_version: event::version::DEFAULT }
+        Self {
+            default_room_version: event::version::DEFAULT,
+            max_event_delay_secs: 30 * 24 * 60 * 60,
+            max_delayed_events: 100,
+        }
     }
 }
 
@@ -39,6 +48,8 @@ pub struct Rooms {
     /// Lets the appends of a room pass one after the other. This saves retries; that they do not disturb each other
     /// rests on the conflict check alone.
     pub(crate) turns: Turns<RoomNum>,
+    /// Rung when an event is delayed.
+    pub(crate) alarm: Arc<Notify>,
     lease: Arc<Mutex<std::ops::Range<u64>>>,
 }
 
@@ -67,6 +78,7 @@ impl Rooms {
             projections: Arc::new(projections),
             ask_policy: None,
             turns: Turns::default(),
+            alarm: Arc::default(),
             lease: Arc::default(),
         }
     }
@@ -89,6 +101,11 @@ impl Rooms {
     /// The version that new rooms get when nobody asks for another one.
     pub fn default_version(&self) -> &RoomVersionId {
         &self.config.default_room_version
+    }
+
+    /// For how long events may be delayed, in milliseconds, and how many a user may have waiting.
+    pub fn delay_limits(&self) -> (u64, usize) {
+        (self.config.max_event_delay_secs.saturating_mul(1000), self.config.max_delayed_events)
     }
 
     /// A room number that nobody has had, from a leased block.

@@ -5,6 +5,7 @@ use ruma::{OwnedDeviceId, OwnedEventId, OwnedRoomId, OwnedServerName, OwnedUserI
 
 use crate::{
     chain::AuthEdges,
+    delayed::Delayed,
     ingest::Gap,
     num::{EventNum, Place, RoomNum},
     relations::{Child, InThread, Thread, Waits},
@@ -70,6 +71,16 @@ pub const THREAD_OF: Table<(RoomNum, EventNum), InThread> = Table::new(0x0347, "
 pub const WAITING: Table<(RoomNum, OwnedEventId, EventNum), Waits> = Table::new(0x0348, "room.waiting", 1);
 /// What users reported, in stream order.
 pub const REPORTS: Table<Stamp, Report> = Table::new(0x0349, "room.reports", 1);
+
+/// Events that are sent later, by their id.
+pub const DELAYED: Table<String, Delayed> = Table::new(0x0350, "room.delayed", 1);
+/// Those of a user that wait.
+pub const DELAYED_OF: Table<(OwnedUserId, String), ()> = Table::new(0x0351, "room.delayed_of", 1);
+/// When something has to be done about them.
+pub const DELAYED_DUE: Table<(u64, String), ()> = Table::new(0x0352, "room.delayed_due", 1);
+/// Their ids by (user, device, scope of the transaction id).
+pub const DELAYED_TXNS: Table<(OwnedUserId, OwnedDeviceId, String), String> =
+    Table::new(0x0353, "room.delayed_txns", 1);
 
 /// Stripped state of rooms that this server is not in, as their servers sent it with an invite or answered a
 /// knock: JSON objects by user and room.
@@ -145,6 +156,10 @@ pub const ALL: &[TableInfo] = &[
     THREAD_OF.info(),
     WAITING.info(),
     REPORTS.info(),
+    DELAYED.info(),
+    DELAYED_OF.info(),
+    DELAYED_DUE.info(),
+    DELAYED_TXNS.info(),
     crate::directory::ALIASES.info(),
     crate::directory::ROOM_ALIASES.info(),
     crate::directory::PUBLISHED.info(),

@@ -7,6 +7,7 @@ mod auth;
 mod capabilities;
 mod create;
 mod dehydrated;
+mod delayed;
 mod devices;
 pub(crate) mod directory;
 mod discovery;
@@ -70,6 +71,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = spaces::routes(routes);
     let routes = send::routes(routes);
     let routes = state::routes(routes);
+    let routes = delayed::routes(routes);
     let routes = redact::routes(routes);
     let routes = messages::routes(routes);
     let routes = events::routes(routes);

@@ -15,6 +15,7 @@ pub async fn get(
     let versions: Map<_, _> =
         event::version::SUPPORTED.iter().map(|version| (version.to_string(), "stable".into())).collect();
     let profile = json!({ "enabled": !account.suspended });
+    let (max_delay_ms, max_scheduled) = rooms.delay_limits();
     let capabilities = json!({
         "m.change_password": { "enabled": true },
         "m.room_versions": { "default": rooms.default_version(), "available": versions },
@@ -23,6 +24,7 @@ pub async fn get(
         "m.profile_fields": profile,
         "m.3pid_changes": { "enabled": false },
         "m.get_login_token": { "enabled": true },
+        "org.matrix.msc4140.delayed_events": { "max_delay_ms": max_delay_ms, "max_scheduled": max_scheduled },
         "m.account_moderation": { "suspend": account.admin, "lock": account.admin },
     });
     Ok(JsonReply(json!({ "capabilities": capabilities })))

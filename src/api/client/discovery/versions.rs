@@ -18,6 +18,7 @@ const FEATURES: &[&str] = &[
     "org.matrix.msc3814",
     "org.matrix.msc3874",
     "org.matrix.msc3916.stable",
+    "org.matrix.msc4140",
     "org.matrix.msc4155",
     "org.matrix.msc4380.stable",
     "uk.tcpip.msc4133.stable",

@@ -1,8 +1,11 @@
-use axum::extract::State;
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response as HttpResponse},
+};
 use event::Draft;
 use federation::Memberships;
 use flows::Flows;
-use room::{MemberAction, MemberChange, MemberProfile, Membership, Outgoing, Rooms};
+use room::{Later, MemberAction, MemberChange, MemberProfile, Membership, Outgoing, Rooms};
 use ruma::{
     OwnedEventId, RoomId, UserId,
     api::client::state::send_state_event::v3::{Request, Response},
@@ -10,19 +13,33 @@ use ruma::{
 };
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::{Authed, MatrixError, Reply, client::own::not_suspended};
+use crate::{
+    Authed, MatrixError, Reply,
+    client::{
+        delayed::{Wish, scheduled},
+        own::not_suspended,
+    },
+};
 
 /// `PUT /_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}`
 pub async fn put(
     State(rooms): State<Rooms>,
     State(flows): State<Flows>,
     State(memberships): State<Memberships>,
+    wish: Wish,
     Authed { user, account, appservice, req, .. }: Authed<Request>,
-) -> Result<Reply<Response>, MatrixError> {
+) -> Result<HttpResponse, MatrixError> {
     let dated = appservice.and(req.timestamp).map(|ts| ts.get().into());
     let content = req.body.into_json();
     if !is_leaving(&req.event_type, &content) {
         not_suspended(&account)?;
+    }
+    if let Some(delay) = wish.delay {
+        if req.event_type == StateEventType::RoomCanonicalAlias {
+            rooms.check_canonical_alias(&rooms.db().view(), &req.room_id, &content).await?;
+        }
+        let draft = Draft::state(req.event_type.to_string().into(), req.state_key, content);
+        return scheduled(&rooms, &req.room_id, &Later { sender: user, draft, once: None, delay }).await;
     }
     match req.event_type {
         StateEventType::RoomCanonicalAlias => {
@@ -36,7 +53,7 @@ pub async fn put(
             let join = MemberChange::own(user.clone(), MemberAction::Join).with_profile(profile);
             let join = join.with_reason(reason).with_extra(extra);
             if rooms.change_member(&req.room_id, &join).await? {
-                return Ok(Reply(Response::new(current(&rooms, &req.room_id, &user).await?)));
+                return Ok(Reply(Response::new(current(&rooms, &req.room_id, &user).await?)).into_response());
             }
         }
         StateEventType::RoomMember if membership(&content) == Some(Membership::Invite) => {
@@ -47,7 +64,7 @@ pub async fn put(
                 // Their server has to sign the event.
                 let content = serde_json::from_str(content.get()).unwrap_or_default();
                 let event = memberships.invite_with(&req.room_id, &user, target, &content).await?;
-                return Ok(Reply(Response::new(event)));
+                return Ok(Reply(Response::new(event)).into_response());
             }
         }
         _ => {}
@@ -58,7 +75,7 @@ pub async fn put(
     if is_tombstone && let Err(error) = flows.follow_tombstone(&req.room_id).await {
         tracing::warn!(room = %req.room_id, %error, "members did not keep their settings in a replaced room");
     }
-    Ok(Reply(Response::new(event)))
+    Ok(Reply(Response::new(event)).into_response())
 }
 
 fn membership(content: &RawValue) -> Option<Membership> {

@@ -1,0 +1,140 @@
+use std::time::Duration;
+
+use kv::Read;
+
+use super::{DelayError, Delayed, Outcome, Result, schedule};
+use crate::{
+    Outgoing, RoomError, Rooms,
+    tables::{DELAYED, DELAYED_DUE, DELAYED_TXNS},
+};
+
+/// Most events that are looked at in one go.
+const AT_ONCE: usize = 100;
+/// Another node may have delayed an event: the longest time to go by what is known here.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+/// The pause after a failure of storage.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Rooms {
+    /// Sends what is due, for as long as the server runs.
+    pub async fn run_delayed(self) {
+        loop {
+            let wait = match self.send_due().await {
+                Ok(wait) => wait,
+                Err(error) => {
+                    tracing::warn!(%error, "delayed events were not sent and will be tried again");
+                    PAUSE
+                }
+            };
+            let _ = tokio::time::timeout(wait, self.alarm.notified()).await;
+        }
+    }
+
+    /// Sends what is due and forgets what ended long ago; answers how long to wait for the next.
+    ///
+    /// # Errors
+    /// When storage fails; what is left is due still.
+    pub async fn send_due(&self) -> kv::Result<Duration> {
+        loop {
+            let now = self.clock.now();
+            let view = self.db.view();
+            let next = view.scan(&DELAYED_DUE, DELAYED_DUE.all()).by(AT_ONCE).first(AT_ONCE).await?;
+            drop(view);
+            let due = next.iter().take_while(|((at, _), ())| *at <= now).count();
+            for ((_, id), ()) in next.iter().take(due) {
+                self.handle_due(id).await?;
+            }
+            if due < AT_ONCE {
+                let wait = next.get(due).map(|((at, _), ())| Duration::from_millis(at.saturating_sub(now)));
+                return Ok(wait.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN));
+            }
+        }
+    }
+
+    async fn handle_due(&self, id: &str) -> kv::Result<()> {
+        if self.forget_delayed(id).await? {
+            return Ok(());
+        }
+        match self.send_delayed(id, false).await {
+            Err(DelayError::Store(error) | DelayError::Room(RoomError::Store(error))) => Err(error),
+            Err(error) => {
+                tracing::info!(%error, "a delayed event was not sent");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Removes an event whose waiting ended long ago; answers whether that was so.
+    async fn forget_delayed(&self, id: &str) -> kv::Result<bool> {
+        let now = self.clock.now();
+        kv::retry(|| async {
+            let mut tx = self.db.begin();
+            let Some(row) = tx.get(&DELAYED, id).await?.filter(|row| row.end.is_some() && row.due() <= now) else {
+                return Ok(false);
+            };
+            if let Some((device, scope)) = &row.once {
+                tx.delete(&DELAYED_TXNS, (&*row.user, &**device, scope.as_str()));
+            }
+            tx.delete(&DELAYED_DUE, (row.due(), id));
+            tx.delete(&DELAYED, id);
+            tx.commit().await?;
+            Ok(true)
+        })
+        .await
+    }
+
+    /// Sends a delayed event if it is due, or `early`. One that cannot be sent ends.
+    pub(super) async fn send_delayed(&self, id: &str, early: bool) -> Result<()> {
+        let row = self.db.view().get(&DELAYED, id).await?.ok_or(DelayError::Unknown)?;
+        let error = match self.append_delayed(id, &row, early).await {
+            Err(DelayError::Room(error)) if !matches!(error, RoomError::Store(_)) => error,
+            other => return other,
+        };
+        let forbidden = matches!(error, RoomError::Denied(_) | RoomError::NotJoined);
+        let failed = Outcome::Failed { forbidden, error: error.to_string() };
+        let now = self.clock.now();
+        kv::retry(|| async {
+            let mut tx = self.db.begin();
+            if let Some(row) = tx.get(&DELAYED, id).await?.filter(|row| row.end.is_none()) {
+                schedule::end(&mut tx, id, &row, now, failed.clone());
+            }
+            tx.commit().await
+        })
+        .await?;
+        Err(error.into())
+    }
+
+    async fn append_delayed(&self, id: &str, row: &Delayed, early: bool) -> Result<()> {
+        let room = self.num(&self.db.view(), &row.room).await?;
+        let out = Outgoing::new(&row.user, row.draft()?);
+        let moment = self.moment();
+        let turn = self.turns.of(room).await;
+        let pending = kv::retry(|| async {
+            let mut tx = self.db.begin();
+            let row = tx.get(&DELAYED, id).await?.ok_or(DelayError::Unknown)?;
+            match row.end.as_ref().map(|end| &end.outcome) {
+                None => {}
+                Some(Outcome::Sent(_)) => return Ok(None),
+                Some(_) => return Err(DelayError::Ended),
+            }
+            // It may have begun to wait anew.
+            if !early && row.due() > moment.now {
+                return Ok(None);
+            }
+            let mut tip = self.tip(&tx, room).await?;
+            let event_id = match self.stands_already(&tx, room, &tip, &out).await? {
+                Some(event_id) => event_id,
+                None => self.compose(&mut tx, room, &mut tip, &out, moment).await?.event_id.clone(),
+            };
+            schedule::end(&mut tx, id, &row, moment.now, Outcome::Sent(event_id));
+            Ok::<_, DelayError>(Some(tx.submit().await?))
+        })
+        .await?;
+        drop(turn);
+        if let Some(pending) = pending {
+            pending.durable().await?;
+        }
+        Ok(())
+    }
+}
