@@ -72,6 +72,10 @@ pub struct RateLimitsConfig {
     pub report: RateLimit,
     /// Media created, per user.
     pub create_media: RateLimit,
+    /// Searches, per user.
+    pub search: RateLimit,
+    /// Asking for previews of links.
+    pub preview: RateLimit,
     /// Presence set, per user.
     pub presence: RateLimit,
     /// Questions to other servers on behalf of a user, such as for profiles, directories, keys and media, per user or,
@@ -108,6 +112,8 @@ impl Default for RateLimitsConfig {
             create_room: limit(0.016, 10),
             report: limit(1.0, 5),
             create_media: limit(10.0, 50),
+            search: limit(0.5, 20),
+            preview: limit(2.0, 30),
             presence: limit(0.1, 1),
             lookup: limit(20.0, 400),
             server_invite: limit(0.3, 200),

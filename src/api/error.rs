@@ -9,8 +9,11 @@ mod federation;
 mod flow;
 mod media;
 mod membership;
+mod preview;
 mod push;
 mod room;
+mod search;
+mod subscription;
 mod sync;
 
 use std::{borrow::Cow, time::Duration};

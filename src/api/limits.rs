@@ -42,6 +42,10 @@ pub enum Class {
     Report,
     /// Creating media.
     CreateMedia,
+    /// Searching messages.
+    Search,
+    /// Asking for a preview of a link.
+    Preview,
     /// Setting one's presence.
     Presence,
     /// Questions to other servers on behalf of somebody, by user or address.
@@ -169,6 +173,8 @@ impl RateLimits {
             Class::CreateRoom => config.create_room,
             Class::Report => config.report,
             Class::CreateMedia => config.create_media,
+            Class::Search => config.search,
+            Class::Preview => config.preview,
             Class::Presence => config.presence,
             Class::Lookup => config.lookup,
             Class::ServerInvite => config.server_invite,

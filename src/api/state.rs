@@ -9,9 +9,10 @@ use e2ee::{Backups, Dehydrated, Keys, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
 use federation::{Client, Inbound, Memberships, Queue, RemoteDevices, ServerKeys};
 use flows::Flows;
-use media::Media;
-use push::{Counts, Pushers, Rules};
+use media::{Media, Previews};
+use push::{Counts, Pushers, Rules, Subscriptions};
 use room::Rooms;
+use search::Search;
 use sync::Sync;
 
 use crate::{Config, RateLimits, Stopping};
@@ -78,10 +79,14 @@ parts! {
     backups: Backups,
     /// Media.
     media: Media,
+    /// Previews of links.
+    previews: Previews,
     /// Rooms.
     rooms: Rooms,
     /// What touches several domains.
     flows: Flows,
+    /// What rooms say, by words.
+    search: Search,
     /// Who is typing.
     typing: Typing,
     /// Who has read how far.
@@ -90,6 +95,8 @@ parts! {
     presence: Presence,
     /// Push rules.
     push_rules: Rules,
+    /// Which threads users follow.
+    subscriptions: Subscriptions,
     /// Where notifications go.
     pushers: Pushers,
     /// Unread counts and notifications.

@@ -27,6 +27,12 @@ pub enum FlowError {
     /// The invited user takes no invites.
     #[error("this user does not take invites")]
     InviteBlocked,
+    /// This server sends no notices.
+    #[error("this server has no account for server notices: see server_notices in its configuration")]
+    NoNotices,
+    /// The room is one for server notices, which nobody can refuse.
+    #[error("server notices cannot be refused; you may leave the room once you have joined it")]
+    NoticesRoom,
     /// There is no such user on this server.
     #[error("there is no such user on this server")]
     UnknownUser,

@@ -1,7 +1,7 @@
 //! Operations that touch several domains: what one crate must not know of another is brought together here.
 //!
 //! **Owns** no rows: joining, inviting, creating and replacing rooms with the profiles of those concerned, profile
-//! changes that go to rooms, leaving everything at the end of an account, finding people.
+//! changes that go to rooms, leaving everything at the end of an account, finding people, server notices.
 //! **Must not know** HTTP.
 //! **Tables**: none.
 //! **Tasks**: none.
@@ -9,10 +9,12 @@
 //! - Each room changes in a transaction of its own; what spans rooms can be repeated and then does what is missing.
 
 mod carry;
+mod config;
 mod create;
 mod error;
 mod members;
 mod membership;
+mod notices;
 mod people;
 mod profile;
 mod remote;
@@ -22,7 +24,9 @@ mod tests;
 use account::{AccountData, Accounts, Profiles};
 use room::Rooms;
 
+pub use config::NoticesConfig;
 pub use error::FlowError;
+pub use notices::Notices;
 pub use people::Found;
 pub use remote::Spaces;
 
@@ -50,4 +54,6 @@ pub struct Flows {
     pub memberships: federation::Memberships,
     /// Push rules.
     pub rules: push::Rules,
+    /// Who sends server notices.
+    pub notices: Notices,
 }

@@ -57,7 +57,7 @@ impl Flows {
         let rooms = parts.into_iter().filter(|(_, part)| present(part.value.membership));
         let left = stream::iter(rooms).map(async |(room, _)| {
             let id = self.rooms.info(&self.rooms.db().view(), room).await?.id.clone();
-            self.leave(user, &id, None).await
+            self.take_out(user, &id, None).await
         });
         let results: Vec<_> = left.buffer_unordered(AT_ONCE).collect().await;
         results.into_iter().find_map(Result::err).map_or(Ok(()), Err)

@@ -63,6 +63,7 @@ impl Rig {
             account_data: AccountData::new(db.clone()),
             federation: client,
             rules: push::Rules::new(db, rooms.clone()),
+            notices: crate::Notices::default(),
             accounts,
             rooms,
         };

@@ -6,6 +6,9 @@ pub enum Error {
     /// The configuration is wrong.
     #[error("{0}")]
     Config(#[from] crate::config::ConfigError),
+    /// The account for server notices cannot be had.
+    #[error("server_notices: {0}")]
+    Notices(#[from] flows::FlowError),
     /// A file or socket cannot be used.
     #[error("{path}: {cause}", path = .path.display())]
     File {

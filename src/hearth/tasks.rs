@@ -32,6 +32,8 @@ pub(crate) fn start(wired: &Wired, config: &Config, metrics: Option<&Metrics>) -
     tasks.spawn(every(10 * MINUTE, "media eviction", async move || media.evict().await.map(drop)));
     let media = state.media.clone();
     tasks.spawn(every(DAY, "media sweep", async move || media.sweep().await.map(drop)));
+    let previews = state.previews.clone();
+    tasks.spawn(every(DAY, "preview sweep", async move || previews.sweep().await));
     let inbound = state.inbound.clone();
     tasks.spawn(every(60 * MINUTE, "transaction sweep", async move || inbound.sweep().await));
     let typing = state.typing.clone();
@@ -39,6 +41,7 @@ pub(crate) fn start(wired: &Wired, config: &Config, metrics: Option<&Metrics>) -
     let presence = state.presence.clone();
     tasks.spawn(every(SECOND, "presence expiry", async move || presence.expire().await));
     tasks.spawn(state.rooms.clone().run_delayed());
+    tasks.spawn(state.search.clone().run());
     if config.federation.enabled {
         tasks.spawn(state.outgoing.clone().run(state.federation_client.on_heard()));
         tasks.spawn(state.remote_devices.clone().run());

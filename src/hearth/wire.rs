@@ -12,14 +12,15 @@ use base::Clock;
 use e2ee::{Backups, Dehydrated, Keys, KeysProjection, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
 use federation::{Checks, Client, Edus, Inbound, Memberships, Policy, Queue, RemoteDevices, ServerKeys};
-use flows::Flows;
+use flows::{Flows, Notices};
 use kv::{Db, Engine, TableInfo};
 use kv_rocksdb::RocksDb;
-use media::Media;
+use media::{Media, Previews};
 use outbound::Outbound;
-use push::{Counts, CountsProjection, Pushers, PushersProjection, Rules};
+use push::{Counts, CountsProjection, Pushers, PushersProjection, Rules, Subscriptions};
 use room::{Projection, Rooms};
 use ruma::ServerName;
+use search::Search;
 use sync::{Sources, Sync};
 use tokio::sync::watch;
 
@@ -57,6 +58,7 @@ pub(crate) fn tables() -> Vec<TableInfo> {
         media::tables::ALL,
         push::tables::ALL,
         room::tables::ALL,
+        search::tables::ALL,
     ]
     .concat()
 }
@@ -201,7 +203,9 @@ impl Wired {
             spaces: flows::Spaces::default(),
             federation: client.clone(),
             rules: push_rules.clone(),
+            notices: Notices::new(config.server_notices.clone()),
         };
+        flows.prepare_notices().await?;
         let state = AppState::from(Parts {
             flows,
             config: Arc::new(config.http()),
@@ -219,6 +223,7 @@ impl Wired {
             memberships,
             server_keys,
             push_rules,
+            subscriptions: Subscriptions::new(db.clone(), rooms.clone()),
             pushers: Pushers::new(db.clone()),
             counts,
             uia: Uia::new(accounts.clone()),
@@ -230,6 +235,12 @@ impl Wired {
             keys,
             mailbox,
             accounts,
+            search: Search::new(db.clone(), rooms.clone(), config.search.clone()),
+            previews: Previews::new(
+                media.clone(),
+                Outbound::new(&config.url_previews.outbound())?,
+                config.url_previews.clone(),
+            ),
             media,
             rooms,
         });

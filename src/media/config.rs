@@ -48,6 +48,42 @@ impl Default for Config {
     }
 }
 
+/// `[url_previews]`
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PreviewsConfig {
+    /// Whether clients may have this server look at pages that messages link to. Owners of pages then see the address of
+    /// this server.
+    pub enabled: bool,
+    /// How much of a page is looked at, in bytes.
+    pub max_page_bytes: usize,
+    /// Largest picture of a page that is stored, in bytes.
+    pub max_image_bytes: usize,
+    /// For how many days pictures of previews are kept.
+    pub keep_days: u64,
+    /// Whether pages at addresses that are not public may be looked at: those of your own network.
+    pub allow_private_addresses: bool,
+}
+
+impl Default for PreviewsConfig {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            max_page_bytes: 1 << 20,
+            max_image_bytes: 10 << 20,
+            keep_days: 30,
+            allow_private_addresses: false,
+        }
+    }
+}
+
+impl PreviewsConfig {
+    /// What may be connected to.
+    pub fn outbound(&self) -> outbound::Config {
+        outbound::Config { allow_private_addresses: self.allow_private_addresses, ..outbound::Config::default() }
+    }
+}
+
 /// An image format that can be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

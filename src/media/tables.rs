@@ -29,6 +29,10 @@ pub type Day = u32;
 pub const REMOTE: Table<(Day, OwnedServerName, String), u64> = Table::new(0x0207, "media.remote", 1);
 /// The day of each row of [`REMOTE`].
 pub const REMOTE_DAYS: Table<(OwnedServerName, String), Day> = Table::new(0x0208, "media.remote_days", 1);
+/// Previews of links by the hash of the address.
+pub const PREVIEWS: Table<Hash, Preview> = Table::new(0x0240, "media.previews", 1);
+/// When previews are removed, with the id of the picture stored for each; empty for none.
+pub const PREVIEW_ENDS: Table<(u64, Hash), String> = Table::new(0x0241, "media.preview_ends", 1);
 
 /// Every table of the crate.
 pub const ALL: &[TableInfo] = &[
@@ -41,6 +45,8 @@ pub const ALL: &[TableInfo] = &[
     THUMBNAILS.info(),
     REMOTE.info(),
     REMOTE_DAYS.info(),
+    PREVIEWS.info(),
+    PREVIEW_ENDS.info(),
 ];
 
 /// One media id.
@@ -110,4 +116,13 @@ pub struct Thumbnail {
     pub original: bool,
 }
 
-kv::value!(Item, Blob, Usage, Thumbnail);
+/// What a page said of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// When it was looked at.
+    pub made: Millis,
+    /// The answer to clients.
+    pub json: String,
+}
+
+kv::value!(Preview, Item, Blob, Usage, Thumbnail);

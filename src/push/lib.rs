@@ -1,7 +1,7 @@
-//! Push rules and what follows from them: unread counts and notifications; pushers.
+//! Push rules and what follows from them: unread counts and notifications; pushers; which threads users follow.
 //!
 //! **Owns** the default rules, the rules of users, their evaluation, the sums that unread counts are
-//! made of, and pushers.
+//! made of, pushers, and the threads that users follow.
 //! **Must not know** HTTP, sync responses.
 //! **Tables**: [`tables`]. Rules are account data `m.push_rules`, kept once they differ from the defaults.
 //! **Tasks**: none.
@@ -26,6 +26,7 @@ mod projection;
 mod pushers;
 mod rules;
 mod signs;
+mod subscriptions;
 pub mod tables;
 mod tally;
 mod unread;
@@ -36,6 +37,7 @@ pub use notifications::{Notification, NotificationsPage};
 pub use projection::CountsProjection;
 pub use pushers::{Pushers, PushersProjection};
 pub use rules::Rules;
+pub use subscriptions::{Followed, Subscription, SubscriptionError, Subscriptions};
 pub use unread::Unread;
 
 /// Result with a [`PushError`].

@@ -1,11 +1,14 @@
 //! The tables of this crate; ids from 0x0500.
 
-use kv::{Table, TableInfo};
+use kv::{Stamp, Stamped, Table, TableInfo};
 use room::{EventNum, Place, RoomNum};
 use ruma::{OwnedDeviceId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
-use crate::tally::Sums;
+use crate::{
+    subscriptions::{Subscription, ThreadKey},
+    tally::Sums,
+};
 
 /// Running sums of events by room, scope (see [`crate::ledger::Scope`]), thread root (0: the room) and place: the
 /// difference of two rows is what happened in between.
@@ -27,6 +30,12 @@ pub const THREAD_LIST: Table<(RoomNum, Place, EventNum), ()> = Table::new(0x0506
 pub const PUSHERS: Table<(OwnedUserId, String, String), PusherRow> = Table::new(0x0510, "push.pushers", 1);
 /// Whose pushers have this `app_id` and `pushkey`.
 pub const PUSHKEYS: Table<(String, String, OwnedUserId), ()> = Table::new(0x0511, "push.pushkeys", 1);
+
+/// Whether users follow threads: by user, room and root.
+pub const SUBSCRIPTIONS: Table<(OwnedUserId, RoomNum, EventNum), Stamped<Subscription>> =
+    Table::new(0x0520, "push.subscriptions", 1);
+/// The threads of which a user changed that, in stream order, each once.
+pub const SUBSCRIPTION_LOG: Table<(OwnedUserId, Stamp), ThreadKey> = Table::new(0x0521, "push.subscription_log", 1);
 
 /// A pusher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,4 +63,6 @@ pub const ALL: &[TableInfo] = &[
     THREAD_LIST.info(),
     PUSHERS.info(),
     PUSHKEYS.info(),
+    SUBSCRIPTIONS.info(),
+    SUBSCRIPTION_LOG.info(),
 ];

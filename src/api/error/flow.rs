@@ -15,6 +15,8 @@ impl From<FlowError> for MatrixError {
             FlowError::Remote(error) => error.into(),
             FlowError::Membership(error) => error.into(),
             FlowError::InviteBlocked => because(StatusCode::FORBIDDEN, ErrorCode::InviteBlocked),
+            FlowError::NoNotices => because(StatusCode::BAD_REQUEST, ErrorCode::Unknown),
+            FlowError::NoticesRoom => because(StatusCode::FORBIDDEN, ErrorCode::CannotLeaveServerNoticeRoom),
             FlowError::UnknownUser => because(StatusCode::NOT_FOUND, ErrorCode::NotFound),
             FlowError::Unfederated => because(StatusCode::FORBIDDEN, ErrorCode::Forbidden),
             FlowError::GuestsForbidden => because(StatusCode::FORBIDDEN, ErrorCode::GuestAccessForbidden),

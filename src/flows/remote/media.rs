@@ -143,14 +143,13 @@ impl Flows {
     }
 }
 
-/// Whether the other server does not know the endpoint. Server-server API, "Unsupported endpoints".
+/// Whether the other server does not know the endpoint. Server-server API, "Unsupported endpoints". What refuses a
+/// request without an error code is not the endpoint either, but something before it.
 fn is_old(error: &CallError) -> bool {
-    match error {
-        CallError::Status { status, errcode, .. } => match status.as_u16() {
-            404 | 405 => errcode.as_deref().is_none_or(|code| code == "M_UNRECOGNIZED"),
-            _ => false,
-        },
-        _ => false,
+    let CallError::Status { status, errcode, .. } = error else { return false };
+    match errcode.as_deref() {
+        Some(code) => matches!(status.as_u16(), 404 | 405) && code == "M_UNRECOGNIZED",
+        None => matches!(status.as_u16(), 400 | 403..=405 | 501),
     }
 }
 

@@ -60,9 +60,18 @@ pub struct Config {
     /// What may be uploaded and how thumbnails are made.
     #[serde(default)]
     pub media: media::Config,
+    /// Searching messages.
+    #[serde(default)]
+    pub search: search::Config,
+    /// Previews of the pages that messages link to.
+    #[serde(default)]
+    pub url_previews: media::PreviewsConfig,
     /// Who is online.
     #[serde(default)]
     pub presence: Presence,
+    /// What administrators tell users, by `POST /_synapse/admin/v1/send_server_notice`.
+    #[serde(default)]
+    pub server_notices: flows::NoticesConfig,
     /// Other servers.
     #[serde(default)]
     pub federation: federation::Config,

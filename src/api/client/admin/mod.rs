@@ -4,6 +4,7 @@ mod destinations;
 mod is_locked;
 mod is_suspended;
 mod lock;
+mod notices;
 mod suspend;
 mod target;
 mod whois;
@@ -12,7 +13,7 @@ use crate::Routes;
 
 /// The endpoints of this module.
 pub fn routes(routes: Routes) -> Routes {
-    destinations::routes(routes)
+    notices::routes(destinations::routes(routes))
         .add(whois::whois)
         .add(is_locked::is_locked)
         .add(lock::lock)

@@ -1,4 +1,5 @@
 use axum::extract::State;
+use media::Previews;
 use room::Rooms;
 use ruma::api::client::discovery::get_capabilities::v3::Request;
 use serde_json::{Map, json};
@@ -10,6 +11,7 @@ use crate::{Authed, JsonReply, MatrixError};
 /// Written out: ruma's type leaves out what is as clients assume, and some clients do not assume it.
 pub async fn get(
     State(rooms): State<Rooms>,
+    State(previews): State<Previews>,
     Authed { account, .. }: Authed<Request>,
 ) -> Result<JsonReply, MatrixError> {
     let versions: Map<_, _> =
@@ -25,6 +27,7 @@ pub async fn get(
         "m.3pid_changes": { "enabled": false },
         "m.get_login_token": { "enabled": true },
         "org.matrix.msc4140.delayed_events": { "max_delay_ms": max_delay_ms, "max_scheduled": max_scheduled },
+        "io.element.msc4452.preview_url": { "enabled": previews.are_on() },
         "m.account_moderation": { "suspend": account.admin, "lock": account.admin },
     });
     Ok(JsonReply(json!({ "capabilities": capabilities })))

@@ -5,6 +5,7 @@ mod create;
 mod download;
 mod download_as;
 mod legacy;
+mod preview;
 pub(crate) mod send;
 pub(crate) mod target;
 mod thumbnail;
@@ -22,6 +23,7 @@ pub fn routes(routes: Routes) -> Routes {
         .add(download::download)
         .add(download_as::download_as)
         .add(thumbnail::thumbnail)
+        .add_limited(Class::Preview, preview::preview)
         .add_limited(Class::CreateMedia, create::create)
         .add_as::<create_content::v3::Request, _, _>(upload::upload)
         .add_as::<create_content_async::v3::Request, _, _>(upload_to::upload_to);

@@ -6,11 +6,17 @@
 mod config;
 mod download;
 mod download_as;
+mod preview;
 mod thumbnail;
 
-use crate::Routes;
+use crate::{Class, Routes};
 
 /// The endpoints of this module.
 pub fn routes(routes: Routes) -> Routes {
-    routes.add(config::config).add(download::download).add(download_as::download_as).add(thumbnail::thumbnail)
+    routes
+        .add(config::config)
+        .add(download::download)
+        .add(download_as::download_as)
+        .add(thumbnail::thumbnail)
+        .add_limited(Class::Preview, preview::preview)
 }
