@@ -55,6 +55,11 @@ impl Facts<'_> {
         }
     }
 
+    /// Whether the event says whom it mentions, if anybody.
+    pub fn has_mentions(&self) -> bool {
+        self.event.pointer("/content/m.mentions").is_some()
+    }
+
     fn glob_matches(&self, key: &str, pattern: &str) -> bool {
         let Some(glob) = Glob::new(pattern) else { return false };
         match key {

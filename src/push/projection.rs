@@ -6,7 +6,7 @@ use futures::future::BoxFuture;
 use kv::{Read, Tx};
 use moka::sync::Cache;
 use room::{Appended, EventNum, EventRow, MemberStep, Membership, Place, Projection, RoomError, RoomNum, Rooms, Tip};
-use ruma::{OwnedUserId, UserId, push::Ruleset};
+use ruma::{OwnedUserId, UserId, events::TimelineEventType, push::Ruleset};
 
 use crate::{
     custom::Watch,
@@ -14,7 +14,7 @@ use crate::{
     facts::Facts,
     ledger::{self, Entry, Scope},
     rules, signs,
-    tables::{At, CONCERNED, JOINED, THREAD_LIST, THREADS, WATCHES},
+    tables::{At, CONCERNED, JOINED, NAMES, THREAD_LIST, THREADS, WATCHES},
     tally::Signature,
 };
 
@@ -95,6 +95,16 @@ impl CountsProjection {
                 concerned.insert(user.to_owned(), signs::signature(impersonal.defaults, true, Vec::new()));
             }
         }
+        if let Some(text) = signs::old_text(facts) {
+            let lower = text.to_lowercase();
+            let mut members = tx.scan(&NAMES, NAMES.under(&(room,)));
+            while let Some(((_, user), name)) = members.next().await? {
+                let bits = if user == facts.sender { 0 } else { signs::named(text, &lower, &user, &name) };
+                if bits != 0 {
+                    concerned.entry(user).or_insert_with(|| impersonal.clone()).defaults |= bits;
+                }
+            }
+        }
         let mut watching = tx.scan(&WATCHES, WATCHES.under(&(room,)));
         while let Some(((_, user), json)) = watching.next().await? {
             if user == facts.sender {
@@ -116,6 +126,12 @@ impl CountsProjection {
     async fn project(&self, rooms: &Rooms, tx: &mut Tx, tip: &Tip, event: &Appended<'_>) -> room::Result<()> {
         for step in event.members {
             member_changed(rooms, tx, event, step).await?;
+            note_name(rooms, tx, tip, event.room, &step.user).await?;
+        }
+        // A new name changes no membership.
+        let renamed = event.pdu.state_key.as_deref().filter(|_| event.pdu.kind == TimelineEventType::RoomMember);
+        if let Some(user) = renamed.and_then(|user| <&UserId>::try_from(user).ok()) {
+            note_name(rooms, tx, tip, event.room, user).await?;
         }
         self.count(rooms, tx, tip, event).await?;
         match &event.pdu.redacts {
@@ -159,6 +175,24 @@ async fn member_changed(rooms: &Rooms, tx: &mut Tx, event: &Appended<'_>, step: 
             tx.delete(&WATCHES, (event.room, user));
         }
         _ => {}
+    }
+    Ok(())
+}
+
+/// Notes how a local member is called in a room.
+async fn note_name(rooms: &Rooms, tx: &mut Tx, tip: &Tip, room: RoomNum, user: &UserId) -> room::Result<()> {
+    if user.server_name() != rooms.server() {
+        return Ok(());
+    }
+    let name = match tx.has(&JOINED, (room, user)).await? {
+        true => Some(signs::display_name(rooms, tx, room, tip, user).await?.unwrap_or_default().to_lowercase()),
+        false => None,
+    };
+    if tx.peek(&NAMES, (room, user)).await? != name {
+        match name {
+            Some(name) => tx.put(&NAMES, (room, user), &name),
+            None => tx.delete(&NAMES, (room, user)),
+        }
     }
     Ok(())
 }

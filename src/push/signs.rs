@@ -1,5 +1,6 @@
 //! Which rules an event matches.
 
+use base::glob::Glob;
 use kv::Read;
 use room::{EventRow, RoomNum, Rooms, Tip};
 use ruma::{RoomId, UserId, push::Ruleset};
@@ -31,6 +32,7 @@ pub fn defaults(facts: &Facts<'_>, rules: &Ruleset) -> u32 {
     let conditional = rules.override_.iter().chain(&rules.underride);
     let bits = conditional
         .filter(|rule| rule.default && facts.hold(&rule.conditions, None))
+        .filter(|rule| rule.rule_id != defaults::ROOM_RULE || !facts.has_mentions())
         .filter_map(|rule| defaults::bit(&rule.rule_id));
     bits.fold(0, |all, bit| all | bit) & !defaults::PERSONAL
 }
@@ -43,6 +45,22 @@ pub fn mentions<'v>(facts: &'v Facts<'_>) -> Vec<&'v UserId> {
     users.sort_unstable();
     users.dedup();
     users
+}
+
+/// The text of an event that says in no other way whom it mentions.
+pub fn old_text<'v>(facts: &'v Facts<'_>) -> Option<&'v str> {
+    facts.event.pointer("/content/body").and_then(Value::as_str).filter(|_| !facts.has_mentions())
+}
+
+/// Which rules that look for names `text` matches for a user who is called `name` in the room. `lower` is the text,
+/// `name` the name in lower case.
+pub fn named(text: &str, lower: &str, user: &UserId, name: &str) -> u32 {
+    let has = |name: &str| {
+        !name.is_empty() && lower.contains(name) && Glob::literal(name).is_some_and(|name| name.matches_words(text))
+    };
+    let by_user = if has(&user.localpart().to_lowercase()) { defaults::USER_NAME } else { 0 };
+    let by_name = if has(name) { defaults::DISPLAY_NAME } else { 0 };
+    by_user | by_name
 }
 
 /// The rules of a user's own that an event matches.

@@ -37,6 +37,9 @@ pub const SUBSCRIPTIONS: Table<(OwnedUserId, RoomNum, EventNum), Stamped<Subscri
 /// The threads of which a user changed that, in stream order, each once.
 pub const SUBSCRIPTION_LOG: Table<(OwnedUserId, Stamp), ThreadKey> = Table::new(0x0521, "push.subscription_log", 1);
 
+/// The names of local members in their rooms, in lower case; empty for none.
+pub const NAMES: Table<(RoomNum, OwnedUserId), String> = Table::new(0x0507, "push.names", 1);
+
 /// A pusher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PusherRow {
@@ -61,6 +64,7 @@ pub const ALL: &[TableInfo] = &[
     CONCERNED.info(),
     THREADS.info(),
     THREAD_LIST.info(),
+    NAMES.info(),
     PUSHERS.info(),
     PUSHKEYS.info(),
     SUBSCRIPTIONS.info(),

@@ -1,5 +1,6 @@
 //! Rooms as their users see them, on the in-memory engine.
 
+mod delayed;
 mod handshake;
 mod ingest;
 mod lists;
