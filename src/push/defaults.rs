@@ -1,5 +1,5 @@
 //! The rules that every user begins with. Client-server API, "Predefined Rules"; MSC3930 for polls. The rules that find
-//! names in texts left the specification with version 1.17 (MSC4210); decision 11 says why they are here.
+//! names in texts left the specification with version 1.17 (MSC4210); decision 13 says why they are here.
 
 use ruma::{
     UserId,

@@ -1,9 +1,12 @@
 use axum::extract::State;
 use event::Draft;
-use room::{Later, Once, Rooms};
+use room::{Later, Rooms};
 use ruma::api::client::delayed_events::send_delayed_event::unstable::{Request, Response};
 
-use crate::{Authed, MatrixError, Reply, client::own::not_suspended};
+use crate::{
+    Authed, MatrixError, Reply,
+    client::own::{not_suspended, once},
+};
 
 /// `PUT /_matrix/client/unstable/org.matrix.msc4140/rooms/{roomId}/delayed_event/{eventType}/{txnId}`
 pub async fn put(
@@ -17,7 +20,7 @@ pub async fn put(
         None => Draft::message(kind, content),
     };
     let delay = u64::try_from(req.delay.as_millis()).unwrap_or(u64::MAX);
-    let once = Some(Once { device, id: req.txn_id });
+    let once = once(device, req.txn_id);
     let id = rooms.schedule(&req.room_id, &Later { sender: user, draft, once, delay }).await?;
     Ok(Reply(Response::new(id)))
 }

@@ -33,7 +33,7 @@ pub async fn search(
     let within = searchable(&rooms, &user, &filter).await?;
     let query = Query { words: &words, fields: &fields(&criteria), rooms: &within, order: order(&criteria) };
     let hits = search.find(&query).await?;
-    let reader = Reader::new(&data, &rooms, &user, &device).await?;
+    let reader = Reader::new(&data, &rooms, &user, device.as_deref()).await?;
     let mut answer = Answer::new(rooms, reader, filter);
     answer.take(&hits, after, page_size(criteria.filter.limit, 10)).await?;
     let around = Around::of(&criteria.event_context, &body);

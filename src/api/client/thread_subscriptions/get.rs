@@ -13,7 +13,7 @@ pub async fn get(
     State(data): State<AccountData>,
     Authed { user, device, req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
-    let reader = Reader::new(&data, &rooms, &user, &device).await?;
+    let reader = Reader::new(&data, &rooms, &user, device.as_deref()).await?;
     let automatic = subscriptions.get(&reader.viewer(), &req.room_id, &req.thread_root).await?;
     Ok(Reply(Response::new(automatic)))
 }

@@ -13,7 +13,7 @@ pub async fn put(
     State(data): State<AccountData>,
     Authed { user, device, req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
-    let reader = Reader::new(&data, &rooms, &user, &device).await?;
+    let reader = Reader::new(&data, &rooms, &user, device.as_deref()).await?;
     let because = req.automatic.as_deref();
     subscriptions.subscribe(&reader.viewer(), &req.room_id, &req.thread_root, because).await?;
     Ok(Reply(Response::new()))
