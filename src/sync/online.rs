@@ -2,10 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
 };
 
 use kv::{Announcement, Topic};
@@ -21,8 +18,7 @@ const KEPT: usize = 20_000;
 #[derive(Debug)]
 pub struct Watcher {
     rooms: HashSet<RoomNum>,
-    wake: Notify,
-    stale: AtomicBool,
+    wake: Arc<Notify>,
 }
 
 impl Watcher {
@@ -37,10 +33,43 @@ impl Watcher {
     }
 }
 
+/// A user whose rooms are about to be read.
+#[derive(Debug)]
+pub struct Expected {
+    wake: Arc<Notify>,
+    changes: u64,
+}
+
+#[derive(Debug, Default)]
+struct User {
+    /// One for all requests of the user, so that none waits in vain when another has read the rooms anew.
+    wake: Arc<Notify>,
+    /// How often memberships changed.
+    changes: u64,
+    /// The rooms, with the number of changes before they were read.
+    known: Option<(u64, Arc<Watcher>)>,
+}
+
+impl User {
+    /// The rooms, if they did not change since they were read.
+    fn fresh(&self) -> Option<&Arc<Watcher>> {
+        self.known.as_ref().filter(|(changes, _)| *changes == self.changes).map(|(_, watcher)| watcher)
+    }
+
+    /// Whether no request reads the rooms, uses them or waits.
+    fn is_idle(&self) -> bool {
+        let (idle, own) = match &self.known {
+            Some((_, watcher)) => (Arc::strong_count(watcher) == 1, 2 + watcher.rooms.len()),
+            None => (true, 1),
+        };
+        idle && Arc::strong_count(&self.wake) == own
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
-    users: HashMap<OwnedUserId, Arc<Watcher>>,
-    rooms: HashMap<RoomNum, HashMap<OwnedUserId, Arc<Watcher>>>,
+    users: HashMap<OwnedUserId, User>,
+    rooms: HashMap<RoomNum, HashMap<OwnedUserId, Arc<Notify>>>,
 }
 
 /// The users who sync.
@@ -50,48 +79,50 @@ pub struct Online(Mutex<State>);
 impl Online {
     /// The user, if their rooms are known and did not change.
     pub fn find(&self, user: &UserId) -> Option<Arc<Watcher>> {
-        let state = self.0.lock();
-        state.users.get(user).filter(|watcher| !watcher.stale.load(Ordering::Acquire)).cloned()
+        self.0.lock().users.get(user)?.fresh().cloned()
     }
 
-    /// Notes a user before their rooms are read, so that a change meanwhile marks what is then
-    /// [`Online::settle`]d as stale.
-    pub fn expect(&self, user: &UserId) -> Arc<Watcher> {
-        let watcher = Arc::new(Watcher { rooms: HashSet::new(), wake: Notify::new(), stale: AtomicBool::new(false) });
+    /// Notes a user before their rooms are read, so that a change meanwhile makes what is then
+    /// [`Online::settle`]d out of date.
+    pub fn expect(&self, user: &UserId) -> Expected {
         let mut state = self.0.lock();
         state.forget_idle();
-        state.remove(user);
-        state.users.insert(user.to_owned(), watcher.clone());
-        watcher
+        let User { wake, changes, .. } = state.users.entry(user.to_owned()).or_default();
+        Expected { wake: wake.clone(), changes: *changes }
     }
 
-    /// Whether two users share a room; `None` if one of them is not known here.
+    /// Whether two users share a room; `None` if the rooms of one of them are not known here.
     pub fn share_a_room(&self, a: &UserId, b: &UserId) -> Option<bool> {
         let state = self.0.lock();
-        let (a, b) = (state.users.get(a)?, state.users.get(b)?);
+        let (a, b) = (state.users.get(a)?.fresh()?, state.users.get(b)?.fresh()?);
         let (fewer, more) = if a.rooms.len() < b.rooms.len() { (a, b) } else { (b, a) };
         Some(fewer.rooms.iter().any(|room| more.rooms.contains(room)))
     }
 
     /// Gives an expected user their rooms.
-    pub fn settle(&self, user: &UserId, expected: &Arc<Watcher>, rooms: HashSet<RoomNum>) -> Arc<Watcher> {
+    pub fn settle(&self, user: &UserId, expected: Expected, rooms: HashSet<RoomNum>) -> Arc<Watcher> {
+        let Expected { wake, changes } = expected;
+        let watcher = Arc::new(Watcher { rooms, wake });
         let mut state = self.0.lock();
-        let stale = AtomicBool::new(expected.stale.load(Ordering::Acquire));
-        let watcher = Arc::new(Watcher { rooms, wake: Notify::new(), stale });
-        state.remove(user);
-        for room in &watcher.rooms {
-            state.rooms.entry(*room).or_default().insert(user.to_owned(), watcher.clone());
+        let State { users, rooms } = &mut *state;
+        let Some(known) = users.get_mut(user).map(|user| &mut user.known) else { return watcher };
+        if known.as_ref().is_some_and(|(newer, _)| *newer > changes) {
+            return watcher;
         }
-        state.users.insert(user.to_owned(), watcher.clone());
-        // Whoever waits on the expected one looks again and finds this one.
-        expected.stale.store(true, Ordering::Release);
-        expected.wake.notify_waiters();
+        if let Some((_, old)) = known.replace((changes, watcher.clone())) {
+            leave(rooms, user, &old);
+        }
+        for room in &watcher.rooms {
+            rooms.entry(*room).or_default().insert(user.to_owned(), watcher.wake.clone());
+        }
+        // Who waits may have been waiting for other rooms.
+        watcher.wake.notify_waiters();
         watcher
     }
 
     /// Wakes everybody whom `changes` concern.
     pub fn wake(&self, changes: &[Announcement]) {
-        let state = self.0.lock();
+        let mut state = self.0.lock();
         let mut woken = HashSet::new();
         for change in changes {
             match &change.topic {
@@ -100,22 +131,24 @@ impl Online {
                         continue;
                     }
                     if let Some(users) = state.rooms.get(&RoomNum(*room)) {
-                        users.values().for_each(|watcher| watcher.wake.notify_waiters());
+                        users.values().for_each(|wake| wake.notify_waiters());
                     }
                 }
                 Topic::User(user) => {
-                    if let Some(watcher) = state.users.get(user) {
-                        watcher.wake.notify_waiters();
+                    if let Some(user) = state.users.get(user) {
+                        user.wake.notify_waiters();
                     }
                 }
                 Topic::Presence(user) => state.wake_neighbours(user),
-                Topic::Devices(user) if state.users.contains_key(user) => state.wake_neighbours(user),
+                Topic::Devices(user) if state.users.get(user).is_some_and(|user| user.fresh().is_some()) => {
+                    state.wake_neighbours(user);
+                }
                 // Devices log in and upload keys before they sync: whose rooms these are is not known here yet.
-                Topic::Devices(_) => state.users.values().for_each(|watcher| watcher.wake.notify_waiters()),
+                Topic::Devices(_) => state.users.values().for_each(|user| user.wake.notify_waiters()),
                 Topic::Memberships(user) => {
-                    if let Some(watcher) = state.users.get(user) {
-                        watcher.stale.store(true, Ordering::Release);
-                        watcher.wake.notify_waiters();
+                    if let Some(user) = state.users.get_mut(user) {
+                        user.changes += 1;
+                        user.wake.notify_waiters();
                     }
                 }
             }
@@ -123,26 +156,26 @@ impl Online {
     }
 }
 
-impl State {
-    fn remove(&mut self, user: &UserId) {
-        let Some(old) = self.users.remove(user) else { return };
-        for room in &old.rooms {
-            if let Some(users) = self.rooms.get_mut(room) {
-                users.remove(user);
-                if users.is_empty() {
-                    self.rooms.remove(room);
-                }
+/// Takes a user out of the rooms that they were known to be in.
+fn leave(rooms: &mut HashMap<RoomNum, HashMap<OwnedUserId, Arc<Notify>>>, user: &UserId, old: &Watcher) {
+    for room in &old.rooms {
+        if let Some(users) = rooms.get_mut(room) {
+            users.remove(user);
+            if users.is_empty() {
+                rooms.remove(room);
             }
         }
     }
+}
 
+impl State {
     /// Wakes everybody who shares a room with `user`.
     fn wake_neighbours(&self, user: &UserId) {
-        let Some(watcher) = self.users.get(user) else { return };
+        let Some((_, watcher)) = self.users.get(user).and_then(|user| user.known.as_ref()) else { return };
         let mut woken = HashSet::new();
-        for (neighbour, watcher) in watcher.rooms.iter().filter_map(|room| self.rooms.get(room)).flatten() {
+        for (neighbour, wake) in watcher.rooms.iter().filter_map(|room| self.rooms.get(room)).flatten() {
             if woken.insert(neighbour) {
-                watcher.wake.notify_waiters();
+                wake.notify_waiters();
             }
         }
     }
@@ -152,8 +185,95 @@ impl State {
         if self.users.len() < KEPT {
             return;
         }
-        let held_elsewhere = |p: &Arc<Watcher>| Arc::strong_count(p) > 1 + p.rooms.len();
-        let idle: Vec<_> = self.users.iter().filter(|(_, p)| !held_elsewhere(p)).map(|(u, _)| u.clone()).collect();
-        idle.iter().for_each(|user| self.remove(user));
+        let idle: Vec<_> = self.users.iter().filter(|(_, user)| user.is_idle()).map(|(id, _)| id.clone()).collect();
+        for id in idle {
+            if let Some((_, watcher)) = self.users.remove(&id).and_then(|user| user.known) {
+                leave(&mut self.rooms, &id, &watcher);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use kv::{Stamp, WriterId};
+
+    use super::*;
+
+    fn alice() -> OwnedUserId {
+        "@alice:hearth.test".try_into().unwrap()
+    }
+
+    fn bob() -> OwnedUserId {
+        "@bob:hearth.test".try_into().unwrap()
+    }
+
+    fn tell(online: &Online, topic: Topic) {
+        online.wake(&[Announcement { topic, stamp: Stamp { writer: WriterId(1), n: 1 } }]);
+    }
+
+    fn in_rooms(online: &Online, user: &UserId, rooms: &[u64]) -> Arc<Watcher> {
+        online.settle(user, online.expect(user), rooms.iter().copied().map(RoomNum).collect())
+    }
+
+    #[test]
+    fn rooms_are_not_known_before_they_are_read() {
+        let online = Online::default();
+        let expected = online.expect(&alice());
+        assert!(online.find(&alice()).is_none());
+        in_rooms(&online, &bob(), &[1]);
+        assert_eq!(online.share_a_room(&alice(), &bob()), None);
+        online.settle(&alice(), expected, HashSet::from([RoomNum(1)]));
+        assert_eq!(online.share_a_room(&alice(), &bob()), Some(true));
+    }
+
+    #[test]
+    fn rooms_that_were_read_before_a_change_are_out_of_date_whoever_read_them() {
+        let online = Online::default();
+        let (first, second) = (online.expect(&alice()), online.expect(&alice()));
+        tell(&online, Topic::Memberships(alice()));
+        online.settle(&alice(), first, HashSet::new());
+        assert!(online.find(&alice()).is_none());
+        let newest = in_rooms(&online, &alice(), &[2]);
+        online.settle(&alice(), second, HashSet::new());
+        assert!(Arc::ptr_eq(&online.find(&alice()).unwrap(), &newest), "what is newer stays");
+    }
+
+    #[test]
+    fn who_waits_is_woken_by_the_rooms_that_another_request_read() {
+        let online = Online::default();
+        let old = in_rooms(&online, &alice(), &[1]);
+        tell(&online, Topic::Memberships(alice()));
+        in_rooms(&online, &alice(), &[1, 2]);
+        let mut waits = Box::pin(old.changed());
+        assert!((&mut waits).now_or_never().is_none());
+        tell(&online, Topic::Room(2));
+        assert!(waits.now_or_never().is_some());
+    }
+
+    #[test]
+    fn devices_of_somebody_whose_rooms_are_being_read_wake_everybody() {
+        let online = Online::default();
+        let bob = in_rooms(&online, &bob(), &[1]);
+        let mut waits = Box::pin(bob.changed());
+        let _expected = online.expect(&alice());
+        tell(&online, Topic::Devices(alice()));
+        assert!((&mut waits).now_or_never().is_some());
+    }
+
+    #[test]
+    fn only_those_who_neither_read_nor_wait_are_idle() {
+        let online = Online::default();
+        let idle = || online.0.lock().users[&alice()].is_idle();
+        let expected = online.expect(&alice());
+        assert!(!idle(), "reads");
+        let watcher = online.settle(&alice(), expected, HashSet::from([RoomNum(1)]));
+        assert!(!idle(), "waits");
+        tell(&online, Topic::Memberships(alice()));
+        drop(in_rooms(&online, &alice(), &[1, 2]));
+        assert!(!idle(), "waits with the rooms before");
+        drop(watcher);
+        assert!(idle());
     }
 }

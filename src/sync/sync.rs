@@ -134,6 +134,8 @@ impl Sync {
     pub async fn sync(&self, request: &Request) -> Result<Vec<u8>> {
         let token = self.parse(request.since.as_deref())?;
         to_device::acknowledge(self, request, token.as_ref()).await?;
+        // Those who share a room are told of the user's presence, so the rooms have to be known first.
+        self.watcher(&request.user).await?;
         let _poll = self.presence.poll(&request.user, request.presence).await?;
         let deadline = Instant::now() + request.timeout.min(MAX_WAIT);
         loop {
@@ -200,7 +202,7 @@ impl Sync {
             .filter(|(_, row)| row.value.membership == Membership::Join)
             .map(|(room, _)| room)
             .collect();
-        Ok(self.online.settle(user, &expected, joined))
+        Ok(self.online.settle(user, expected, joined))
     }
 
     /// Boxed, so that the compiler checks here that it may move between threads.
