@@ -10,7 +10,7 @@ use crate::{
     tables::MEMBERS,
     timeline::Direction,
     token::TimelineToken,
-    visibility::membership_in,
+    visibility::{Stay, membership_in},
 };
 
 /// A room as a user may read it: now for members and where everybody may read, as it was when they left for
@@ -64,15 +64,15 @@ impl Rooms {
             return Ok(now);
         }
         let part = part.filter(|part| !part.forgotten).ok_or(RoomError::NotJoined)?;
-        let row = self.row(read, room, part.event).await?;
-        let was_joined = self.joined_until(read, room, user).await?.is_some();
-        match (part.membership, row.meta.place) {
-            (Membership::Leave | Membership::Ban, Some(until)) if was_joined => {
-                let state = self.state_after(read, room, part.event, &row).await?;
-                Ok(Access { room, state, past: true, until })
-            }
-            _ => Err(RoomError::NotJoined),
+        if !matches!(part.membership, Membership::Leave | Membership::Ban) {
+            return Err(RoomError::NotJoined);
         }
+        // Invites that were declined and bans that came later show nothing of what went on meanwhile.
+        let Stay::Ended { num, place, row } = self.last_stay(read, room, user).await? else {
+            return Err(RoomError::NotJoined);
+        };
+        let state = self.state_after(read, room, num, &row).await?;
+        Ok(Access { room, state, past: true, until: place })
     }
 
     /// The state event at (`kind`, `state_key`) in the state `root`, as it is stored.

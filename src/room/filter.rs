@@ -158,14 +158,10 @@ impl EventFilter {
         self.rooms.as_ref().is_none_or(|rooms| rooms.contains(room)) && !self.not_rooms.contains(room)
     }
 
-    /// Whether no event can pass.
-    pub fn admits_nothing(&self) -> bool {
-        self.types.as_ref().is_some_and(Vec::is_empty) || self.senders.as_ref().is_some_and(HashSet::is_empty)
-    }
-
     /// Whether an event passes, as far as it alone says so: see [`Rooms::filtered`] for the rest.
     pub fn admits(&self, event: &StoredEvent) -> bool {
         self.admits_type(event.kind())
+            && self.admits_room_of(event)
             && self.admits_sender(event.sender())
             && self.contains_url.is_none_or(|wanted| has_url(event.content()) == wanted)
             && self.rel_types.admits(event.content())
@@ -175,6 +171,11 @@ impl EventFilter {
     pub fn admits_type(&self, kind: &str) -> bool {
         let any = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.matches(kind));
         self.types.as_deref().is_none_or(any) && !any(&self.not_types)
+    }
+
+    fn admits_room_of(&self, event: &StoredEvent) -> bool {
+        self.rooms.is_none() && self.not_rooms.is_empty()
+            || <&RoomId>::try_from(event.room_id()).is_ok_and(|room| self.admits_room(room))
     }
 
     fn admits_sender(&self, sender: &str) -> bool {

@@ -1,10 +1,10 @@
 //! Pages of a room's history, and what stands around an event.
 
 use kv::Read;
-use ruma::{EventId, RoomId};
+use ruma::{EventId, RoomId, UserId};
 
 use crate::{
-    Access, EventRow, Result, RoomError, Rooms, Viewer,
+    Access, EventRow, HistoryVisibility, Result, RoomError, Rooms, Viewer,
     filter::EventFilter,
     num::{EventNum, Place, RoomNum},
     timeline::Direction,
@@ -139,12 +139,24 @@ impl Rooms {
             Err(RoomError::UnknownRoom) => return Err(RoomError::UnknownEvent),
             other => other?,
         };
+        if self.is_forgotten(read, room, viewer.user).await? {
+            return Err(RoomError::UnknownEvent);
+        }
         let num = self.event_num(read, room, event).await?;
         let row = self.row(read, room, num).await?;
         // Asked for by its id, an event is shown even if its sender is ignored.
         let open = Viewer { ignored: &std::collections::HashSet::new(), ..*viewer };
         let row = self.visible(read, room, &open, vec![(num, row)]).await?.into_iter().next();
         Ok((room, row.ok_or(RoomError::UnknownEvent)?))
+    }
+
+    /// Whether a user has forgotten a room that not everybody may read.
+    async fn is_forgotten(&self, read: &impl Read, room: RoomNum, user: &UserId) -> Result<bool> {
+        if !self.user_room(read, user, room).await?.is_some_and(|part| part.value.forgotten) {
+            return Ok(false);
+        }
+        let state = self.tip(read, room).await?.state;
+        Ok(self.history_visibility(read, room, state).await? != HistoryVisibility::WorldReadable)
     }
 
     /// At most `limit` events around an event.
@@ -175,14 +187,16 @@ impl Rooms {
         let after = self.history(read, access, viewer, &side(Direction::Forward, limit - limit / 2)).await?;
         let (num, row) = after.rows.last().unwrap_or(&event);
         let root = self.state_after(read, access.room, *num, row).await?;
-        let mut state = self.state_rows(read, access.room, root, None).await?;
-        if filter.lazy_members {
+        let state = if filter.lazy_members {
+            let nums = self.state_nums_without_members(read, access.room, root).await?;
+            let mut state = self.rows(read, access.room, nums).await?;
             let shown = before.rows.iter().chain(&after.rows).chain([&event]);
-            let senders: std::collections::HashSet<_> = shown.map(|(_, row)| row.event.sender().to_owned()).collect();
-            state.retain(|(_, row)| {
-                row.event.kind() != "m.room.member" || row.event.state_key().is_some_and(|user| senders.contains(user))
-            });
-        }
+            let senders = shown.map(|(_, row)| row.event.sender()).collect();
+            state.extend(self.members_of(read, access.room, root, senders).await?);
+            state
+        } else {
+            self.state_rows(read, access.room, root, None).await?
+        };
         Ok(Context {
             start: before.end.unwrap_or_else(|| TimelineToken::before(place)),
             end: after.end.unwrap_or_else(|| TimelineToken::after(place)),

@@ -75,7 +75,7 @@ pub use tables::EventRef;
 pub use timeline::{Direction, TimelinePage};
 pub use token::TimelineToken;
 pub use upgrade::Upgrade;
-pub use visibility::{HistoryVisibility, Viewer, membership_in};
+pub use visibility::{HistoryVisibility, Stay, Viewer, membership_in};
 
 /// Result with a [`RoomError`].
 pub type Result<T, E = RoomError> = std::result::Result<T, E>;

@@ -44,6 +44,21 @@ impl Rooms {
         Ok(num)
     }
 
+    /// The number of a room that `user` is in.
+    ///
+    /// # Errors
+    /// [`RoomError::NotJoined`], also when there is no such room.
+    pub async fn num_of_joined(&self, read: &impl Read, user: &UserId, room: &RoomId) -> Result<RoomNum> {
+        let num = match self.num(read, room).await {
+            Err(RoomError::UnknownRoom) => return Err(RoomError::NotJoined),
+            other => other?,
+        };
+        match self.membership(read, user, num).await? {
+            Membership::Join => Ok(num),
+            _ => Err(RoomError::NotJoined),
+        }
+    }
+
     /// What never changes about a room.
     ///
     /// # Errors
@@ -195,6 +210,23 @@ impl Rooms {
             },
         };
         let entries = self.trees(room).entries(read, root, range).await?;
+        Ok(entries.into_iter().map(|(_, event)| EventNum(event)).collect())
+    }
+
+    /// The numbers of all state events but members' in the state `root`.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn state_nums_without_members(
+        &self,
+        read: &impl Read,
+        room: RoomNum,
+        root: Root,
+    ) -> Result<Vec<EventNum>> {
+        let members = keys::of_type(read, room, "m.room.member").await?.unwrap_or(0..0);
+        let trees = self.trees(room);
+        let mut entries = trees.entries(read, root, 0..members.start).await?;
+        entries.extend(trees.entries(read, root, members.end..StateKey::MAX).await?);
         Ok(entries.into_iter().map(|(_, event)| EventNum(event)).collect())
     }
 

@@ -93,6 +93,35 @@ pub fn membership_in(content: &str) -> Option<Membership> {
     Membership::parse(&content.membership)
 }
 
+/// A user's last time in a room.
+#[derive(Debug)]
+pub enum Stay {
+    /// They never were there, as far as this server knows.
+    Never,
+    /// They are there.
+    Lasts,
+    /// They left, or were made to.
+    Ended {
+        /// By this event.
+        num: EventNum,
+        /// At this place of the timeline.
+        place: Place,
+        /// The event.
+        row: Box<EventRow>,
+    },
+}
+
+impl Stay {
+    /// The place up to which they were joined; `None` if they never were, `MAX` if they are now.
+    fn until(&self) -> Option<Place> {
+        match self {
+            Self::Never => None,
+            Self::Lasts => Some(Place::MAX),
+            Self::Ended { place, .. } => Some(*place),
+        }
+    }
+}
+
 /// What one state key says in the states before a run of events, looked up once per state.
 #[derive(Debug)]
 pub(crate) struct Tracked<T> {
@@ -171,7 +200,7 @@ impl Rooms {
         }
         let mut sight = Sight {
             user: viewer.user,
-            until: self.joined_until(read, room, viewer.user).await?,
+            until: self.last_stay(read, room, viewer.user).await?.until(),
             visibility: self.track_visibility(read, room).await?,
             member: self.track_member(read, room, viewer.user).await?,
         };
@@ -187,22 +216,27 @@ impl Rooms {
         Ok(seen)
     }
 
-    /// The place up to which a user was joined in the end; `None` if they never were, `MAX` if they are now.
-    pub(crate) async fn joined_until(&self, read: &impl Read, room: RoomNum, user: &UserId) -> Result<Option<Place>> {
-        let Some(part) = self.user_room(read, user, room).await? else { return Ok(None) };
+    /// A user's last time in a room.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn last_stay(&self, read: &impl Read, room: RoomNum, user: &UserId) -> Result<Stay> {
+        let Some(part) = self.user_room(read, user, room).await? else { return Ok(Stay::Never) };
         if part.value.membership == Membership::Join {
-            return Ok(Some(Place::MAX));
+            return Ok(Stay::Lasts);
         }
-        let mut at = read.peek(&EVENTS, (room, part.value.event)).await?;
+        let mut num = part.value.event;
+        let mut at = read.peek(&EVENTS, (room, num)).await?;
         for _ in 0..MAX_STEPS {
-            let Some(row) = at else { return Ok(None) };
-            let Some(before) = row.meta.replaces else { return Ok(None) };
+            let Some(row) = at else { return Ok(Stay::Never) };
+            let Some(before) = row.meta.replaces else { return Ok(Stay::Never) };
             at = read.peek(&EVENTS, (room, before)).await?;
             if at.as_ref().and_then(|row| membership_in(row.event.content())) == Some(Membership::Join) {
-                return Ok(row.meta.place);
+                return Ok(row.meta.place.map_or(Stay::Never, |place| Stay::Ended { num, place, row: Box::new(row) }));
             }
+            num = before;
         }
-        Ok(None)
+        Ok(Stay::Never)
     }
 
     /// The redactions among `rows` that did not take effect.

@@ -7,7 +7,8 @@ use kv::{Read, Stamped, View};
 use parking_lot::Mutex;
 use push::Reader;
 use room::{
-    EventNum, EventRow, Membership, Place, RoomNum, Rooms, TimelineToken, Tip, UserRoom, Viewer, tables::USER_CHANGES,
+    EventNum, EventRow, Membership, Place, RoomNum, Rooms, Stay, TimelineToken, Tip, UserRoom, Viewer,
+    tables::USER_CHANGES,
 };
 
 use ruma::{OwnedUserId, UserId};
@@ -224,6 +225,9 @@ impl<'a> Context<'a> {
         let span = if newly { Span { since: None, ..self.span } } else { self.span };
         let (sync, user) = (self.sync, &self.request.user);
         let mut events = Vec::new();
+        if !self.wants().ephemeral.admits_room(&self.rooms_handle().info(self.view, room).await?.id) {
+            return Ok(events);
+        }
         if self.wants().ephemeral.admits_type("m.typing") {
             events.extend(ephemeral::typing(&sync.typing, room, span, &self.reader.ignored));
         }
@@ -277,7 +281,12 @@ impl<'a> Context<'a> {
     /// A room that the user left: what happened up to then.
     async fn left(&self, candidate: &Candidate) -> Result<Option<RoomPart>> {
         let rooms = self.rooms_handle();
-        let Some(place) = candidate.row.value.place else { return Ok(Some(self.left_outside(candidate).await?)) };
+        let stay = rooms.last_stay(self.view, candidate.room, &self.request.user).await?;
+        let (place, own) = match stay {
+            Stay::Ended { num, place, row } if num == candidate.row.value.event => (place, row),
+            // They were not there just before: what went on is not for them.
+            _ => return Ok(Some(self.left_outside(candidate).await?)),
+        };
         let limit = self.wants().limit();
         let mut timeline = match self.span.since {
             None => {
@@ -288,7 +297,6 @@ impl<'a> Context<'a> {
             }
         };
         timeline.rows.retain(|(_, row)| row.meta.place.is_some_and(|at| at <= place));
-        let own = rooms.row(self.view, candidate.room, candidate.row.value.event).await?;
         let mut tip = rooms.tip(self.view, candidate.room).await?;
         tip.state = rooms.state_after(self.view, candidate.room, candidate.row.value.event, &own).await?;
         let mut part = RoomPart { listed: true, state_after: self.request.use_state_after, ..RoomPart::default() };
@@ -297,7 +305,7 @@ impl<'a> Context<'a> {
         Ok(Some(part))
     }
 
-    /// The end of an invite or knock in a room that this server is not in: nothing but that.
+    /// The end of an invite or knock, or a ban from outside: nothing but that.
     async fn left_outside(&self, candidate: &Candidate) -> Result<RoomPart> {
         let num = candidate.row.value.event;
         let own = (num, self.rooms_handle().row(self.view, candidate.room, num).await?);

@@ -208,6 +208,27 @@ async fn leaving_is_told_once_and_joining_again_brings_everything() {
 }
 
 #[tokio::test]
+async fn who_declines_an_invite_is_told_of_that_and_nothing_else() {
+    let rig = Rig::new();
+    let room = rig.room("alice").await;
+    let invite = MemberChange::of(user("alice"), user("bob"), MemberAction::Invite { is_direct: false });
+    rig.rooms.change_member(&room, &invite).await.unwrap();
+    let since = token(&rig.now("bob", None).await);
+    let content = to_raw_value(&json!({ "name": "secret" })).unwrap();
+    let name = Outgoing::new(&user("alice"), Draft::state("m.room.name".into(), "", content));
+    rig.rooms.send(&room, &name).await.unwrap();
+    rig.member(&room, "bob", MemberAction::Leave).await;
+    let left = serde_json::from_value(json!({ "room": { "include_leave": true } })).unwrap();
+    let news = rig.now("bob", Some(&since)).await;
+    for response in [news, rig.ask_with("bob", None, Duration::ZERO, Wants::new(&left)).await] {
+        let part = &response["rooms"]["leave"][room.as_str()];
+        assert_eq!(part["state"]["events"], json!([]));
+        let events = part["timeline"]["events"].as_array().unwrap();
+        assert_eq!(events.iter().map(|event| &event["state_key"]).collect::<Vec<_>>(), [user("bob").as_str()]);
+    }
+}
+
+#[tokio::test]
 async fn typing_receipts_and_counts_arrive() {
     let rig = Rig::new();
     let room = rig.room("alice").await;

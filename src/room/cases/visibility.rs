@@ -1,6 +1,9 @@
+use std::collections::HashSet;
+
 use serde_json::json;
 
-use super::rig::Rig;
+use super::rig::{Rig, user};
+use crate::Viewer;
 
 async fn set(rig: &Rig, visibility: &str) {
     rig.state("alice", "m.room.history_visibility", "", &json!({ "history_visibility": visibility })).await;
@@ -68,6 +71,47 @@ async fn who_declined_an_invite_sees_that_and_no_history() {
     let leave = rig.member("bob", "bob", "leave").await;
     let seen = rig.seen("bob").await;
     assert_eq!(seen.iter().map(|event| event["event_id"].as_str().unwrap()).collect::<Vec<_>>(), [leave.as_str()]);
+}
+
+#[tokio::test]
+async fn who_declined_to_come_back_reads_the_room_as_they_left_it() {
+    let rig = Rig::new().await;
+    rig.join("bob").await;
+    rig.state("alice", "m.room.name", "", &json!({ "name": "then" })).await;
+    rig.member("bob", "bob", "leave").await;
+    rig.state("alice", "m.room.name", "", &json!({ "name": "later" })).await;
+    rig.member("alice", "bob", "invite").await;
+    rig.member("bob", "bob", "leave").await;
+    rig.member("alice", "bob", "ban").await;
+    let view = rig.rooms.db().view();
+    let access = rig.rooms.access(&view, &user("bob"), &rig.id).await.unwrap();
+    let (_, name) = rig.rooms.state_row(&view, rig.num, access.state, "m.room.name", "").await.unwrap();
+    assert_eq!(name.event.content(), r#"{"name":"then"}"#);
+    let (_, member) =
+        rig.rooms.state_row(&view, rig.num, access.state, "m.room.member", "@bob:hearth.test").await.unwrap();
+    assert_eq!(member.meta.place, Some(access.until));
+    assert!(rig.rooms.access(&view, &user("carol"), &rig.id).await.is_err());
+}
+
+#[tokio::test]
+async fn who_forgot_a_room_finds_none_of_its_events() {
+    let rig = Rig::new().await;
+    rig.join("bob").await;
+    let id = rig.say("alice", "hi").await;
+    rig.member("bob", "bob", "leave").await;
+    let bob = user("bob");
+    let found = async || {
+        let ignored = HashSet::new();
+        let viewer = Viewer { user: &bob, device: None, now: 0, ignored: &ignored };
+        rig.rooms.visible_event(&rig.rooms.db().view(), &viewer, &rig.id, &id).await.is_ok()
+    };
+    assert!(found().await);
+    rig.rooms.forget(&rig.id, &bob).await.unwrap();
+    assert!(!found().await);
+    set(&rig, "world_readable").await;
+    let open = rig.say("alice", "to all").await;
+    let viewer = Viewer { user: &bob, device: None, now: 0, ignored: &HashSet::new() };
+    assert!(rig.rooms.visible_event(&rig.rooms.db().view(), &viewer, &rig.id, &open).await.is_ok());
 }
 
 #[tokio::test]

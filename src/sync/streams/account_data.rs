@@ -45,7 +45,10 @@ pub async fn read(sync: &Sync, view: &View, request: &Request, span: Span<'_>, c
         match row.room {
             None if wants.global_data.admits_type(&row.kind) => data.global.push(event),
             None => {}
-            Some(room) if !wants.room_data.admits_type(&row.kind) || !wants.room(&room) => {}
+            Some(room)
+                if !wants.room(&room)
+                    || !wants.room_data.admits_room(&room)
+                    || !wants.room_data.admits_type(&row.kind) => {}
             Some(room) => {
                 if let Some(num) = number(sync, view, &room).await? {
                     data.rooms.entry(num).or_default().events.push(event);
@@ -64,6 +67,9 @@ pub async fn of_room(
     room: &RoomId,
     wanted: &EventFilter,
 ) -> Result<Vec<Vec<u8>>> {
+    if !wanted.admits_room(room) {
+        return Ok(Vec::new());
+    }
     let rows = sync.account_data.within(view, user, Some(room)).await?;
     Ok(rows.iter().filter(|row| wanted.admits_type(&row.kind)).map(|row| event(&row.kind, &row.content)).collect())
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use kv::Read;
 use room::{
     EventNum, EventRow, RoomNum, Rooms,
-    state::{Root, StateKey, keys},
+    state::{Root, keys},
 };
 use ruma::UserId;
 
@@ -44,7 +44,7 @@ pub async fn select(
     let mut nums = match wanted.known {
         None => {
             let nums = match wanted.lazy {
-                true => without_members(rooms, read, room, target).await?,
+                true => rooms.state_nums_without_members(read, room, target).await?,
                 false => rooms.state_nums(read, room, target, None).await?,
             };
             resolved(rooms, read, room, nums, target, wanted, &shown).await?
@@ -125,14 +125,6 @@ async fn changes(
         }
     }
     Ok(nums)
-}
-
-async fn without_members(rooms: &Rooms, read: &impl Read, room: RoomNum, root: Root) -> Result<Vec<EventNum>> {
-    let members = keys::of_type(read, room, MEMBER).await?.unwrap_or(0..0);
-    let trees = rooms.trees(room);
-    let mut entries = trees.entries(read, root, 0..members.start).await?;
-    entries.extend(trees.entries(read, root, members.end..StateKey::MAX).await?);
-    Ok(entries.into_iter().map(|(_, event)| EventNum(event)).collect())
 }
 
 async fn drop_members(
