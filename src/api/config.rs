@@ -54,6 +54,8 @@ pub struct RateLimitsConfig {
     pub message: RateLimit,
     /// Log-ins, per address and per account.
     pub login: RateLimit,
+    /// Wrong passwords given to confirm something while logged in, per user.
+    pub wrong_password: RateLimit,
     /// Accounts registered, per address.
     pub registration: RateLimit,
     /// Checks of a registration token, per address.
@@ -83,7 +85,7 @@ pub struct RateLimitsConfig {
     pub lookup: RateLimit,
     /// Invites that another server sends, per server.
     pub server_invite: RateLimit,
-    /// Invites that a user gets from other servers, per user.
+    /// Invites that a user gets, from here and from other servers, per user.
     pub invited: RateLimit,
     /// Requests of another server, per server.
     pub federation: RateLimit,
@@ -103,12 +105,13 @@ impl Default for RateLimitsConfig {
             enabled: true,
             message: limit(0.2, 10),
             login: limit(0.003, 5),
+            wrong_password: limit(0.17, 3),
             registration: limit(0.17, 3),
             registration_token: limit(0.1, 5),
             join: limit(0.1, 10),
             join_per_room: limit(1.0, 10),
             invite_per_room: limit(0.3, 10),
-            invite: limit(0.003, 5),
+            invite: limit(0.3, 10),
             create_room: limit(0.016, 10),
             report: limit(1.0, 5),
             create_media: limit(10.0, 50),

@@ -12,7 +12,7 @@ use std::{
 };
 
 use base::{Clock, Turn, Turns};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use ruma::{OwnedServerName, ServerName, UserId};
 
 use crate::{MatrixError, RateLimit, RateLimitsConfig};
@@ -24,6 +24,8 @@ pub enum Class {
     Message,
     /// Logging in.
     Login,
+    /// Giving a wrong password while logged in.
+    WrongPassword,
     /// Registering an account.
     Registration,
     /// Checking a registration token.
@@ -34,7 +36,7 @@ pub enum Class {
     JoinPerRoom,
     /// Inviting, by room.
     InvitePerRoom,
-    /// Inviting, by user.
+    /// Inviting, by who invites.
     Invite,
     /// Creating a room.
     CreateRoom,
@@ -52,7 +54,7 @@ pub enum Class {
     Lookup,
     /// Invites of another server, by server.
     ServerInvite,
-    /// Invites of users here by other servers, by user.
+    /// Inviting, by who is invited.
     Invited,
     /// Anything that another server asks, by server.
     Federation,
@@ -119,20 +121,27 @@ impl RateLimits {
     /// # Errors
     /// 429 with the time until the next token if the bucket is empty; nothing is taken then.
     pub fn take(&self, class: Class, key: Key) -> Result<(), MatrixError> {
-        if !self.0.config.enabled {
+        self.take_many(class, key, 1)
+    }
+
+    /// Takes `count` tokens from the bucket of `key`, if it has one: the rest is owed.
+    ///
+    /// # Errors
+    /// As [`RateLimits::take`].
+    pub fn take_many(&self, class: Class, key: Key, count: usize) -> Result<(), MatrixError> {
+        if !self.0.config.enabled || count == 0 {
             return Ok(());
         }
-        let limit = self.limit(class);
+        let per_token = per_token(self.limit(class));
+        let more = per_token.saturating_mul(count as u64 - 1);
         let now = self.0.clock.now().saturating_mul(1000);
         let key = (class, key.widened());
-        let index = usize::try_from(self.0.hasher.hash_one(&key)).unwrap_or_default() % SHARDS;
-        let Some(shard) = self.0.shards.get(index) else { return Ok(()) };
-        let mut buckets = shard.lock();
+        let Some(mut buckets) = self.shard(&key) else { return Ok(()) };
         let full_at = buckets.get(&key).copied().unwrap_or(0).max(now);
-        match fill(full_at, now, limit) {
+        match fill(full_at, now, self.limit(class)) {
             Ok(full_at) => {
                 make_room(&mut buckets, now);
-                buckets.insert(key, full_at);
+                buckets.insert(key, full_at.saturating_add(more));
                 Ok(())
             }
             Err(wait) => Err(MatrixError::limited(wait)),
@@ -145,6 +154,20 @@ impl RateLimits {
     /// As [`RateLimits::take`].
     pub fn take_lookup(&self, own: &ServerName, asked: &ServerName, whose: Key) -> Result<(), MatrixError> {
         if own == asked { Ok(()) } else { self.take(Class::Lookup, whose) }
+    }
+
+    /// Puts a token back that was taken from the bucket of `key`.
+    pub fn give_back(&self, class: Class, key: Key) {
+        let key = (class, key.widened());
+        let Some(mut buckets) = self.shard(&key) else { return };
+        if let Some(full_at) = buckets.get_mut(&key) {
+            *full_at = full_at.saturating_sub(per_token(self.limit(class)));
+        }
+    }
+
+    fn shard(&self, key: &(Class, Key)) -> Option<MutexGuard<'_, HashMap<(Class, Key), Bucket>>> {
+        let index = usize::try_from(self.0.hasher.hash_one(key)).unwrap_or_default() % SHARDS;
+        Some(self.0.shards.get(index)?.lock())
     }
 
     /// Waits until one more request of `server` may be answered.
@@ -164,6 +187,7 @@ impl RateLimits {
         match class {
             Class::Message => config.message,
             Class::Login => config.login,
+            Class::WrongPassword => config.wrong_password,
             Class::Registration => config.registration,
             Class::RegistrationToken => config.registration_token,
             Class::Join => config.join,
@@ -185,11 +209,15 @@ impl RateLimits {
     }
 }
 
-/// When a bucket that is full at `full_at` is full after one more token was taken, or how long to wait for it.
+/// Microseconds until a bucket has one more token. A rate of zero means never again within a day.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
+fn per_token(limit: RateLimit) -> u64 {
+    (1_000_000.0 / limit.per_second.max(1.0 / 86_400.0)) as u64
+}
+
+/// When a bucket that is full at `full_at` is full after one more token was taken, or how long to wait for it.
 fn fill(full_at: u64, now: u64, limit: RateLimit) -> Result<u64, Duration> {
-    // A rate of zero means never again within a day.
-    let per_token = (1_000_000.0 / limit.per_second.max(1.0 / 86_400.0)) as u64;
+    let per_token = per_token(limit);
     let taken = full_at.saturating_add(per_token);
     let deepest = now.saturating_add(per_token.saturating_mul(u64::from(limit.burst.max(1))));
     if taken > deepest { Err(Duration::from_micros(taken - deepest)) } else { Ok(taken) }
@@ -260,6 +288,30 @@ mod tests {
         for _ in 0..1000 {
             limits.take(Class::Login, alice()).unwrap();
         }
+    }
+
+    #[test]
+    fn who_takes_many_at_once_owes_them() {
+        let (limits, clock) = limits(RateLimitsConfig::default());
+        limits.take_many(Class::Message, alice(), 12).unwrap();
+        assert!(limits.take(Class::Message, alice()).is_err());
+        clock.advance(10_000);
+        assert!(limits.take(Class::Message, alice()).is_err());
+        clock.advance(5_000);
+        limits.take(Class::Message, alice()).unwrap();
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again() {
+        let (limits, _) = limits(RateLimitsConfig::default());
+        for _ in 0..100 {
+            limits.take(Class::Login, alice()).unwrap();
+            limits.give_back(Class::Login, alice());
+        }
+        for _ in 0..5 {
+            limits.take(Class::Login, alice()).unwrap();
+        }
+        assert!(limits.take(Class::Login, alice()).is_err());
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc};
 use event::{Draft, Pdu, RoomVersionRules};
 use kv::{Read, Tx};
 use ruma::{
-    MilliSecondsSinceUnixEpoch, OwnedDeviceId, OwnedEventId, OwnedTransactionId, OwnedUserId, RoomId, UInt, UserId,
+    EventId, MilliSecondsSinceUnixEpoch, OwnedDeviceId, OwnedEventId, OwnedTransactionId, OwnedUserId, RoomId, UInt,
+    UserId,
     events::{StateEventType, TimelineEventType},
 };
 
@@ -53,7 +54,8 @@ impl Outgoing {
     }
 
     fn scope(&self, room: RoomNum, once: &Once) -> String {
-        format!("{}/{}/{}", room.0, self.draft.kind, once.id)
+        let target = self.draft.redacts.as_deref().map_or("", EventId::as_str);
+        format!("{}/{}{target}/{}", room.0, self.draft.kind, once.id)
     }
 }
 

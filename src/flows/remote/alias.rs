@@ -3,16 +3,19 @@
 use federation::Call;
 use room::RoomError;
 use ruma::{
-    OwnedRoomId, OwnedServerName, RoomAliasId, ServerName, api::federation::query::get_room_information::v1::Request,
+    OwnedRoomId, OwnedServerName, RoomAliasId, RoomId, ServerName, UserId,
+    api::federation::query::get_room_information::v1::Request,
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use super::{is_unknown, waited_for};
 use crate::{FlowError, Flows, Result};
 
 /// Most servers that are named for a room.
 const MAX_SERVERS: usize = 200;
+/// Most aliases that other servers are asked for, one after the other, in one request.
+const MAX_ASKED: usize = 10;
 /// Largest answer, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -53,6 +56,29 @@ impl Flows {
         };
         let servers = answer.servers(server);
         Ok((answer.room_id, servers))
+    }
+
+    /// Checks the content of an `m.room.canonical_alias` event that `user` wants to send: aliases that it names for the
+    /// first time must lead to the room; other servers are asked for theirs.
+    ///
+    /// # Errors
+    /// [`RoomError::NotJoined`], [`RoomError::InvalidParam`] for what is no alias and for too many of them,
+    /// [`RoomError::BadAlias`] for one that does not lead to the room.
+    pub async fn check_canonical_alias(&self, user: &UserId, room: &RoomId, content: &RawValue) -> Result<()> {
+        let view = self.rooms.db().view();
+        self.rooms.num_of_joined(&view, user, room).await?;
+        let remote = self.rooms.check_canonical_alias(&view, room, content).await?;
+        drop(view);
+        if remote.len() > MAX_ASKED {
+            let reason = format!("at most {MAX_ASKED} aliases of other servers can be added at once");
+            return Err(RoomError::InvalidParam(reason).into());
+        }
+        for alias in remote {
+            if !self.resolve_alias(&alias).await.is_ok_and(|(found, _)| found == room) {
+                return Err(RoomError::BadAlias(format!("{alias} does not lead to this room")).into());
+            }
+        }
+        Ok(())
     }
 
     /// The room that an alias of this server leads to, and servers that are in it, this one first.

@@ -188,11 +188,16 @@ impl Rooms {
     }
 
     /// Checks the content of an `m.room.canonical_alias` event that somebody wants to send: aliases that it names
-    /// for the first time must lead to the room.
+    /// for the first time must lead to the room. Returns those of other servers, who have to be asked.
     ///
     /// # Errors
     /// [`RoomError::InvalidParam`] for what is no alias, [`RoomError::BadAlias`] for one that leads elsewhere.
-    pub async fn check_canonical_alias(&self, read: &impl Read, room_id: &RoomId, content: &RawValue) -> Result<()> {
+    pub async fn check_canonical_alias(
+        &self,
+        read: &impl Read,
+        room_id: &RoomId,
+        content: &RawValue,
+    ) -> Result<Vec<OwnedRoomAliasId>> {
         let Some(new) = named(content.get()) else {
             return Err(RoomError::InvalidParam("alias and alt_aliases must be room aliases".into()));
         };
@@ -200,12 +205,14 @@ impl Rooms {
         let tip = self.tip(read, room).await?;
         let current = self.state_event(read, room, tip.state, "m.room.canonical_alias", "").await?;
         let old = current.and_then(|pdu| named(pdu.content.get())).unwrap_or_default();
-        for alias in new.iter().filter(|alias| !old.contains(alias)) {
-            let leads_here = self.alias(read, alias).await?.is_some_and(|found| found.room == room_id);
-            if !leads_here {
+        let mut remote = Vec::new();
+        for alias in new.into_iter().filter(|alias| !old.contains(alias)) {
+            if alias.server_name() != self.server() {
+                remote.push(alias);
+            } else if self.alias(read, &alias).await?.is_none_or(|found| found.room != room_id) {
                 return Err(RoomError::BadAlias(format!("{alias} does not lead to this room")));
             }
         }
-        Ok(())
+        Ok(remote)
     }
 }

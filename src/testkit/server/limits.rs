@@ -11,12 +11,14 @@ async fn strict() -> TestServer {
     let limits = RateLimitsConfig {
         message: twice,
         login: twice,
+        wrong_password: twice,
         registration: RateLimit { burst: 5, ..twice },
         registration_token: twice,
         join: twice,
         join_per_room: RateLimit { burst: 1, ..twice },
         invite_per_room: RateLimit { burst: 1, ..twice },
         invite: twice,
+        invited: RateLimit { burst: 3, ..twice },
         create_room: twice,
         report: twice,
         create_media: twice,
@@ -63,6 +65,11 @@ async fn what_users_do_is_limited_by_its_class() {
     assert_eq!(times(&alice, Method::POST, &format!("/v3/rooms/{room}/invite"), &invite("dave")).await, 1, "by room");
     assert_eq!(times(&alice, Method::POST, &format!("/v3/rooms/{other}/invite"), &invite("dave")).await, 0, "by user");
 
+    let member = format!("/v3/rooms/{room}/state/m.room.member/@dave:test.example");
+    let as_state = json!({ "membership": "invite" });
+    assert_eq!(times(&bob, Method::PUT, &member, &as_state).await, 0, "as state too");
+    let two = json!({ "invite": ["@dave:test.example", "@erin:test.example"] });
+    assert_eq!(times(&carol, Method::POST, "/v3/createRoom", &two).await, 1, "and those that a room begins with");
     let presence = json!({ "presence": "online" });
     assert_eq!(times(&bob, Method::PUT, "/v3/presence/@bob:test.example/status", &presence).await, 2);
 
@@ -84,5 +91,39 @@ async fn who_has_no_account_yet_is_limited_by_address() {
     assert_eq!(times(&alice, Method::POST, "/v3/login", &wrong("nobody")).await, 0, "by address");
     let token = "/v1/register/m.login.registration_token/validity?token=none";
     assert_eq!(times(&alice, Method::GET, token, &json!({})).await, 2);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_invite_counts_for_who_gets_it_and_for_a_room_only_by_its_members() {
+    let server = strict().await;
+    let (alice, bob) = (server.user("alice").await, server.user("bob").await);
+    let invite = json!({ "user_id": "@dave:test.example" });
+    let room = alice.create_room(json!({ "preset": "public_chat" })).await;
+    let path = format!("/v3/rooms/{room}/invite");
+    for _ in 0..5 {
+        assert_eq!(bob.call(Method::POST, &path, Some(invite.clone())).await.status, StatusCode::FORBIDDEN);
+    }
+    assert_eq!(times(&alice, Method::POST, &path, &invite).await, 1);
+    let other = bob.create_room(json!({ "preset": "public_chat" })).await;
+    let path = format!("/v3/rooms/{other}/invite");
+    assert_eq!(times(&bob, Method::POST, &path, &invite).await, 1, "dave got three");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn guesses_at_a_password_are_limited_and_right_ones_are_not() {
+    let server = strict().await;
+    let alice = server.user("alice").await;
+    let auth = |password: &str| {
+        let user = json!({ "type": "m.id.user", "user": "alice" });
+        json!({ "auth": { "type": "m.login.password", "identifier": user, "password": password } })
+    };
+    for _ in 0..5 {
+        alice.post("/v1/login/get_token", auth("alice")).await;
+    }
+    assert_eq!(times(&alice, Method::DELETE, "/v3/devices/X", &auth("wrong")).await, 2);
+    let deactivate = alice.call(Method::POST, "/v3/account/deactivate", Some(auth("alice"))).await;
+    assert_eq!(deactivate.status, StatusCode::TOO_MANY_REQUESTS);
     server.stop().await;
 }

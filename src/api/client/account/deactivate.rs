@@ -1,10 +1,12 @@
-use account::{Operation, Uia, UiaFlow};
 use axum::extract::State;
 use flows::Flows;
 use ruma::api::client::account::{ThirdPartyIdRemovalStatus, deactivate::v3::Response};
 use serde::Deserialize;
 
-use crate::{Caller, JsonBody, MatrixError, Reply, client::auth::OnlyAuth};
+use crate::{
+    Caller, JsonBody, MatrixError, Reply,
+    client::auth::{Confirm, OnlyAuth},
+};
 
 /// What a client sends.
 #[derive(Deserialize)]
@@ -18,13 +20,12 @@ pub struct Body {
 /// `POST /_matrix/client/v3/account/deactivate`
 pub async fn deactivate(
     State(flows): State<Flows>,
-    State(uia): State<Uia>,
+    confirm: Confirm,
     Caller { user, appservice, .. }: Caller,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<Reply<Response>, MatrixError> {
-    let operation = Operation::new("deactivate", Some(user.clone()), &[u8::from(body.erase)]);
     if appservice.is_none() {
-        uia.check(&operation, &UiaFlow::password(), body.auth.data()).await?;
+        confirm.by_password("deactivate", &user, &[u8::from(body.erase)], body.auth.data()).await?;
     }
     flows.deactivate(&user, body.erase).await?;
     Ok(Reply(Response::new(ThirdPartyIdRemovalStatus::Success)))

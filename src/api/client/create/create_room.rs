@@ -17,12 +17,15 @@ use ruma::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::{Authed, MatrixError, Reply, client::own::not_suspended};
+use crate::{
+    Authed, Class, MatrixError, RateLimits, Reply, auth::is_limited, client::own::not_suspended, limits::Key,
+};
 
 /// `POST /_matrix/client/v3/createRoom`
 pub async fn create_room(
     State(flows): State<Flows>,
     State(appservices): State<Appservices>,
+    State(limits): State<RateLimits>,
     Authed { user, account, appservice, mut req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
     not_suspended(&account)?;
@@ -31,6 +34,9 @@ pub async fn create_room(
         return Err(MatrixError::new(StatusCode::FORBIDDEN, ErrorCode::ThreepidDenied, message));
     }
     let invites = std::mem::take(&mut req.invite);
+    if is_limited(appservice.as_ref(), &user) {
+        limits.take_many(Class::Invite, Key::user(&user), invites.len())?;
+    }
     let new = asked_for(&flows, user, req)?;
     if let Some(alias) = &new.alias {
         appservices.check_alias(appservice.as_ref(), alias)?;

@@ -1,9 +1,12 @@
-use account::{Accounts, Operation, Uia, UiaFlow};
+use account::Accounts;
 use axum::extract::State;
 use ruma::{OwnedDeviceId, api::client::device::delete_devices::v3::Response};
 use serde::Deserialize;
 
-use crate::{Caller, JsonBody, MatrixError, Reply, client::auth::OnlyAuth};
+use crate::{
+    Caller, JsonBody, MatrixError, Reply,
+    client::auth::{Confirm, OnlyAuth},
+};
 
 /// What a client sends.
 #[derive(Deserialize)]
@@ -16,14 +19,13 @@ pub struct Body {
 /// `POST /_matrix/client/v3/delete_devices`
 pub async fn delete_many(
     State(accounts): State<Accounts>,
-    State(uia): State<Uia>,
+    confirm: Confirm,
     Caller { user, appservice, .. }: Caller,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<Reply<Response>, MatrixError> {
-    let devices: Vec<_> = body.devices.iter().map(|device| device.as_str()).collect();
-    let operation = Operation::new("delete devices", Some(user.clone()), devices.join("\0").as_bytes());
     if appservice.is_none() {
-        uia.check(&operation, &UiaFlow::password(), body.auth.data()).await?;
+        let devices: Vec<_> = body.devices.iter().map(|device| device.as_str()).collect();
+        confirm.by_password("delete devices", &user, devices.join("\0").as_bytes(), body.auth.data()).await?;
     }
     accounts.remove_devices(&user, &body.devices).await?;
     Ok(Reply(Response::new()))

@@ -1,11 +1,13 @@
-use account::{Operation, Uia, UiaFlow};
 use axum::extract::State;
 use e2ee::{CrossSigningUpload, Keys};
 use ruma::{CanonicalJsonObject, api::client::keys::upload_signing_keys::v3::Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::{Caller, JsonBody, MatrixError, Reply, client::auth::OnlyAuth};
+use crate::{
+    Caller, JsonBody, MatrixError, Reply,
+    client::auth::{Confirm, OnlyAuth},
+};
 
 /// What a client sends.
 #[derive(Deserialize)]
@@ -20,7 +22,7 @@ pub struct Body {
 /// `POST /_matrix/client/v3/keys/device_signing/upload`
 pub async fn upload_signing(
     State(keys): State<Keys>,
-    State(uia): State<Uia>,
+    confirm: Confirm,
     Caller { user, appservice, .. }: Caller,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<Reply<Response>, MatrixError> {
@@ -28,8 +30,7 @@ pub async fn upload_signing(
     let upload = CrossSigningUpload { master, self_signing, user_signing };
     if appservice.is_none() && keys.needs_authentication(&user, &upload).await? {
         let bound = json!([upload.master, upload.self_signing, upload.user_signing]).to_string();
-        let operation = Operation::new("cross-signing", Some(user.clone()), bound.as_bytes());
-        uia.check(&operation, &UiaFlow::password(), auth.data()).await?;
+        confirm.by_password("cross-signing", &user, bound.as_bytes(), auth.data()).await?;
     }
     keys.upload_cross_signing(&user, &upload).await?;
     Ok(Reply(Response::new()))

@@ -7,10 +7,8 @@ use ruma::{
 };
 use serde_json::{Map, Value};
 
-use super::limit_room;
-use crate::{
-    Caller, Class, JsonBody, MatrixError, PathArgs, RateLimits, Reply, client::own::not_suspended, limits::Key,
-};
+use super::limit_invite;
+use crate::{Caller, JsonBody, MatrixError, PathArgs, RateLimits, Reply, client::own::not_suspended};
 
 /// `POST /_matrix/client/v3/rooms/{roomId}/invite`
 ///
@@ -25,8 +23,7 @@ pub async fn invite(
     not_suspended(&caller.account)?;
     let target = target(&body)?;
     if caller.is_limited() {
-        limits.take(Class::Invite, Key::user(&caller.user))?;
-        limit_room(&limits, Class::InvitePerRoom, &room)?;
+        limit_invite(&flows.rooms, &limits, (&caller.user, &target), &room).await?;
     }
     let reason = body.get("reason").and_then(Value::as_str).map(str::to_owned);
     flows.invite(&caller.user, &room, &target, reason).await?;

@@ -1,5 +1,5 @@
 use axum::extract::State;
-use room::{MemberProfile, Membership, RoomError, Rooms};
+use room::{MemberProfile, Rooms};
 use ruma::api::client::membership::joined_members::v3::Request;
 use serde_json::{Map, Value, json};
 
@@ -11,13 +11,7 @@ pub async fn joined_members(
     Authed { user, req, .. }: Authed<Request>,
 ) -> Result<JsonReply, MatrixError> {
     let view = rooms.db().view();
-    let room = rooms.num(&view, &req.room_id).await.map_err(|error| match error {
-        RoomError::UnknownRoom => RoomError::NotJoined,
-        other => other,
-    })?;
-    if rooms.membership(&view, &user, room).await? != Membership::Join {
-        return Err(RoomError::NotJoined.into());
-    }
+    let room = rooms.num_of_joined(&view, &user, &req.room_id).await?;
     let members = rooms.joined_profiles(&view, room).await?;
     let joined: Map<_, _> = members.into_iter().map(|(user, profile)| (user.to_string(), shown(&profile))).collect();
     Ok(JsonReply(json!({ "joined": joined })))

@@ -12,11 +12,11 @@ mod knock;
 mod leave;
 mod unban;
 
+use room::Rooms;
 use ruma::{
-    RoomId,
+    RoomId, UserId,
     api::client::membership::{forget_room, invite_user},
 };
-
 use serde_json::{Map, Value};
 
 use crate::{Class, MatrixError, RateLimits, Routes, limits::Key};
@@ -42,7 +42,20 @@ fn extra(body: &[u8]) -> Map<String, Value> {
     serde_json::from_slice(body).unwrap_or_default()
 }
 
+/// Takes what an invite costs from who sends it, who gets it and the room, which only its members can use up.
+pub(crate) async fn limit_invite(
+    rooms: &Rooms,
+    limits: &RateLimits,
+    (sender, target): (&UserId, &UserId),
+    room: &RoomId,
+) -> Result<(), MatrixError> {
+    rooms.num_of_joined(&rooms.db().view(), sender, room).await?;
+    limits.take(Class::Invite, Key::user(sender))?;
+    limits.take(Class::Invited, Key::user(target))?;
+    limit_room(limits, Class::InvitePerRoom, room)
+}
+
 /// Takes one from the bucket that everybody shares for a room.
-fn limit_room(limits: &RateLimits, class: Class, room: &RoomId) -> Result<(), MatrixError> {
+pub(crate) fn limit_room(limits: &RateLimits, class: Class, room: &RoomId) -> Result<(), MatrixError> {
     limits.take(class, Key::Name(room.to_string()))
 }

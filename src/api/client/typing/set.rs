@@ -1,6 +1,6 @@
 use axum::extract::State;
 use ephemeral::{Presence, Typing};
-use room::{Membership, RoomError, Rooms};
+use room::Rooms;
 use ruma::{OwnedRoomId, OwnedUserId, api::client::typing::create_typing_event::v3::Response};
 use serde::Deserialize;
 
@@ -26,14 +26,7 @@ pub async fn set(
     JsonBody(body): JsonBody<Body>,
 ) -> Result<Reply<Response>, MatrixError> {
     own(&caller.user, &user)?;
-    let view = rooms.db().view();
-    let room = match rooms.num(&view, &room).await {
-        Err(RoomError::UnknownRoom) => return Err(RoomError::NotJoined.into()),
-        other => other?,
-    };
-    if rooms.membership(&view, &user, room).await? != Membership::Join {
-        return Err(RoomError::NotJoined.into());
-    }
+    let room = rooms.num_of_joined(&rooms.db().view(), &user, &room).await?;
     let timeout = body.typing.then(|| body.timeout.unwrap_or(DEFAULT));
     typing.set(room, &user, timeout).await?;
     presence.active(&user).await?;
