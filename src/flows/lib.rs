@@ -12,6 +12,7 @@ mod carry;
 mod config;
 mod create;
 mod error;
+mod marker;
 mod members;
 mod membership;
 mod notices;

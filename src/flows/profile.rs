@@ -13,8 +13,9 @@ impl Flows {
     /// # Errors
     /// As [`account::Profiles::set`].
     pub async fn set_profile(&self, user: &UserId, key: &str, value: Option<Value>) -> Result<()> {
-        let change = self.profiles.set(user, key, value).await?;
-        if change.is_change() && matches!(key, "displayname" | "avatar_url") {
+        self.profiles.set(user, key, value).await?;
+        // Also if it was set before: that may have ended before all rooms had it.
+        if matches!(key, "displayname" | "avatar_url") {
             self.spread_profile(user).await?;
         }
         Ok(())

@@ -14,6 +14,8 @@ use axum::{
 use http::{Method, StatusCode};
 use tracing::Instrument;
 
+use crate::MatrixError;
+
 pub(crate) use request_id::RequestIds;
 
 /// Wraps every route and the answers for unknown ones.
@@ -27,7 +29,15 @@ pub(crate) async fn around(ids: RequestIds, request: Request, next: Next) -> Res
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
     let span = tracing::info_span!("request", %id, %method, route);
     let started = Instant::now();
-    let response = panics::caught(next.run(request)).instrument(span.clone()).await;
+    let answered = panics::caught(next.run(request)).instrument(span.clone());
+    let response = match method.is_safe() {
+        true => answered.await,
+        // By itself, so that a client that goes away leaves nothing half done.
+        false => match tokio::spawn(answered).await {
+            Ok(response) => response,
+            Err(error) => MatrixError::internal(&error).into_response(),
+        },
+    };
     let took = started.elapsed();
     let status = response.status().as_u16();
     span.in_scope(|| tracing::debug!(status, took_us = took.as_micros(), "answered"));

@@ -1,6 +1,5 @@
 //! Read receipts and the marker of what is fully read.
 
-mod marker;
 mod markers;
 mod send;
 

@@ -1,12 +1,10 @@
-use account::AccountData;
 use axum::extract::State;
 use ephemeral::{Presence, ReceiptKind, Receipts, Thread};
-use room::Rooms;
+use flows::Flows;
 use ruma::{EventId, OwnedEventId, OwnedRoomId, api::client::receipt::create_receipt::v3::Response};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::marker::set_marker;
 use crate::{Caller, JsonBody, MatrixError, PathArgs, Reply};
 
 /// What the body may say; ruma's type refuses bad threads with another error than the specification asks for.
@@ -18,8 +16,7 @@ pub struct Body {
 /// `POST /_matrix/client/v3/rooms/{roomId}/receipt/{receiptType}/{eventId}`
 pub async fn send(
     State(receipts): State<Receipts>,
-    State(rooms): State<Rooms>,
-    State(data): State<AccountData>,
+    State(flows): State<Flows>,
     State(presence): State<Presence>,
     Caller { user, .. }: Caller,
     PathArgs((room, kind, event)): PathArgs<(OwnedRoomId, String, OwnedEventId)>,
@@ -32,7 +29,7 @@ pub async fn send(
             return Err(MatrixError::invalid_param("m.fully_read takes no thread_id"));
         }
         "m.fully_read" => {
-            set_marker(&rooms, &data, &user, &room, &event).await?;
+            flows.set_marker(&user, &room, &event).await?;
             return Ok(Reply(Response::new()));
         }
         _ => return Err(MatrixError::invalid_param("a receipt is m.read, m.read.private or m.fully_read")),
