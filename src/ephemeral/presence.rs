@@ -113,13 +113,17 @@ impl Presence {
             return Ok(None);
         }
         let now = self.clock.now();
+        let stored = self.stored(user).await?;
         let changed = {
             let mut users = self.users.lock();
-            let entry = users.entry(user.to_owned()).or_default();
+            let entry = users.entry(user.to_owned()).or_insert_with(|| stored.unwrap_or_default());
             entry.polls += 1;
             entry.synced_at = now;
             // Of several devices that sync, the one that is most there counts.
             let wanted = if entry.polls > 1 { state.max(entry.state) } else { state };
+            // Who is idle stays that, however often their client syncs.
+            let wanted =
+                if entry.state == PresenceState::Unavailable { entry.unless_idle(wanted, now) } else { wanted };
             let changed = entry.state != wanted;
             if changed {
                 if entry.state == PresenceState::Offline {
@@ -135,6 +139,15 @@ impl Presence {
             self.publish(user).await?;
         }
         Ok(Some(poll))
+    }
+
+    /// What is stored of a user whom nobody asked about since the start; `None` if they are in memory.
+    async fn stored(&self, user: &UserId) -> Result<Option<Entry>> {
+        if self.users.lock().contains_key(user) {
+            return Ok(None);
+        }
+        let row = self.db.view().peek(&PRESENCE, user).await?.unwrap_or_default();
+        Ok(Some(Entry { status: row.status, active_at: row.active_at, ..Entry::default() }))
     }
 
     /// Sets state and status message as the user wants them.
@@ -276,7 +289,12 @@ impl Entry {
         if self.polls == 0 && now.saturating_sub(self.synced_at) > OFFLINE_AFTER {
             return PresenceState::Offline;
         }
-        match self.state {
+        self.unless_idle(self.state, now)
+    }
+
+    /// `state`, or that the user is idle if they did nothing for long.
+    fn unless_idle(&self, state: PresenceState, now: Millis) -> PresenceState {
+        match state {
             PresenceState::Online if now.saturating_sub(self.active_at) > IDLE_AFTER => PresenceState::Unavailable,
             state => state,
         }
