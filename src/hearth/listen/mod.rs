@@ -1,5 +1,6 @@
 //! Sockets: accept, TLS, HTTP/1 and 2, and a stop that lets running requests finish.
 
+mod body;
 mod peer;
 mod tls;
 

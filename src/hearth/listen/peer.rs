@@ -6,6 +6,8 @@ use http::{HeaderMap, Request};
 use hyper::{body::Incoming, service::Service};
 use tower::ServiceExt;
 
+use super::body::Patient;
+
 /// Puts the client's address into each request.
 #[derive(Clone)]
 pub(super) struct WithPeer {
@@ -26,7 +28,7 @@ impl Service<Request<Incoming>> for WithPeer {
     type Future = Pin<Box<dyn Future<Output = Result<Response, Self::Error>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let mut request = request.map(Body::new);
+        let mut request = request.map(|body| Body::new(Patient::new(body)));
         let forwarded = if self.behind_proxy { forwarded(request.headers()) } else { None };
         request.extensions_mut().insert(Peer(forwarded.unwrap_or(self.ip)));
         Box::pin(self.router.clone().oneshot(request))
