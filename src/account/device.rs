@@ -17,6 +17,8 @@ const SEEN_IN_MEMORY: usize = 65_536;
 
 /// Longest device id that a client may choose, in bytes.
 const MAX_DEVICE_ID: usize = 255;
+/// Longest name of a device, in bytes.
+const MAX_DEVICE_NAME: usize = 255;
 /// Account data whose type ends with the id of the device that it is of: "Client Behaviour" of push notifications,
 /// and MSC3890.
 const OF_DEVICE: [&str; 2] = ["m.local_notification_settings.", "org.matrix.msc3890.local_notification_settings."];
@@ -98,8 +100,9 @@ impl Accounts {
     /// Gives a device another display name; `None` keeps the one it has.
     ///
     /// # Errors
-    /// [`AccountError::UnknownDevice`]
+    /// [`AccountError::UnknownDevice`], [`AccountError::BadDeviceName`]
     pub async fn rename_device(&self, user: &UserId, device: &DeviceId, name: Option<&str>) -> Result<()> {
+        check_device_name(name)?;
         kv::retry(|| async {
             let mut tx = self.db.begin();
             let mut row = tx.get(&DEVICES, (user, device)).await?.ok_or(AccountError::UnknownDevice)?;
@@ -221,7 +224,7 @@ impl Accounts {
     /// Adds a device that nobody has logged in on, inside `tx`.
     ///
     /// # Errors
-    /// [`AccountError::BadDeviceId`]; [`AccountError::DeviceIdTaken`] when there is one of this id.
+    /// [`AccountError::BadDeviceId`], [`AccountError::BadDeviceName`]; [`AccountError::DeviceIdTaken`] when there is one of this id.
     pub async fn add_device_in(
         &self,
         tx: &mut Tx,
@@ -231,6 +234,7 @@ impl Accounts {
         now: Millis,
     ) -> Result<()> {
         check_device_id(device)?;
+        check_device_name(name)?;
         if tx.has(&DEVICES, (user, device)).await? || !self.admitted(tx, user, device).await? {
             return Err(AccountError::DeviceIdTaken);
         }
@@ -265,4 +269,12 @@ impl Accounts {
 pub(crate) fn check_device_id(id: &DeviceId) -> Result<()> {
     let length = id.as_str().len();
     if length == 0 || length > MAX_DEVICE_ID { Err(AccountError::BadDeviceId) } else { Ok(()) }
+}
+
+/// A name that a client may give a device.
+pub(crate) fn check_device_name(name: Option<&str>) -> Result<()> {
+    match name {
+        Some(name) if name.len() > MAX_DEVICE_NAME => Err(AccountError::BadDeviceName),
+        _ => Ok(()),
+    }
 }

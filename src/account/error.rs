@@ -42,6 +42,12 @@ pub enum AccountError {
     /// A device id is empty or longer than 255 bytes.
     #[error("a device id has 1 to 255 bytes")]
     BadDeviceId,
+    /// A device's name is longer than 255 bytes.
+    #[error("the name of a device has at most 255 bytes")]
+    BadDeviceName,
+    /// A filter is too large to keep.
+    #[error("a filter has at most {0} bytes")]
+    FilterTooLarge(usize),
     /// A device id names another key or device of the user that nobody logs in on.
     #[error("this device id is taken: choose another one")]
     DeviceIdTaken,

@@ -3,10 +3,12 @@
 use kv::{Db, Read};
 use ruma::UserId;
 
-use crate::{Result, tables::FILTERS};
+use crate::{AccountError, Result, tables::FILTERS};
 
 /// Characters of a filter's id: 64 bits of its content's hash.
 const ID_LEN: usize = 16;
+/// Largest filter in bytes.
+const MAX_BYTES: usize = 65_536;
 
 /// The filters of this server's users. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -23,8 +25,11 @@ impl Filters {
     /// Keeps a filter, a JSON object, and returns its id; equal text has the same id.
     ///
     /// # Errors
-    /// When storage fails.
+    /// [`AccountError::FilterTooLarge`].
     pub async fn put(&self, user: &UserId, json: &str) -> Result<String> {
+        if json.len() > MAX_BYTES {
+            return Err(AccountError::FilterTooLarge(MAX_BYTES));
+        }
         let mut id = blake3::hash(json.as_bytes()).to_hex().to_string();
         id.truncate(ID_LEN);
         if self.get(user, &id).await?.is_none() {

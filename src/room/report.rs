@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Membership, Result, RoomError, Rooms, tables::REPORTS};
 
+/// Longest reason in bytes.
+const MAX_REASON: usize = 8192;
+
 /// A reported room, event or user.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -28,7 +31,7 @@ impl Rooms {
     /// Reports an event of a room that the reporter is in.
     ///
     /// # Errors
-    /// [`RoomError::UnknownEvent`] when they are not, or there is no such event.
+    /// [`RoomError::UnknownEvent`] when they are not, or there is no such event; [`RoomError::InvalidParam`].
     pub async fn report_event(&self, reporter: &UserId, room_id: &RoomId, event: &EventId, reason: &str) -> Result<()> {
         let view = self.db.view();
         let room = self.num(&view, room_id).await.map_err(|_| RoomError::UnknownEvent)?;
@@ -42,7 +45,7 @@ impl Rooms {
     /// Reports a room, whether the reporter is in it or not.
     ///
     /// # Errors
-    /// [`RoomError::UnknownRoom`].
+    /// [`RoomError::UnknownRoom`], [`RoomError::InvalidParam`].
     pub async fn report_room(&self, reporter: &UserId, room: &RoomId, reason: &str) -> Result<()> {
         self.num(&self.db.view(), room).await?;
         self.report(self.filed(reporter, Some(room), None, reason)).await
@@ -51,7 +54,7 @@ impl Rooms {
     /// Reports a user, whether they are known or not.
     ///
     /// # Errors
-    /// When storage fails.
+    /// [`RoomError::InvalidParam`].
     pub async fn report_user(&self, reporter: &UserId, user: &UserId, reason: &str) -> Result<()> {
         self.report(Report { user: Some(user.to_owned()), ..self.filed(reporter, None, None, reason) }).await
     }
@@ -76,6 +79,9 @@ impl Rooms {
     }
 
     async fn report(&self, report: Report) -> Result<()> {
+        if report.reason.len() > MAX_REASON {
+            return Err(RoomError::InvalidParam(format!("a reason has at most {MAX_REASON} bytes")));
+        }
         kv::retry(|| async {
             let mut tx = self.db.begin();
             let slot = tx.stamp();

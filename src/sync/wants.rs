@@ -9,8 +9,8 @@ use crate::fields::EventFields;
 
 /// Timeline events of a room when the filter does not say.
 const DEFAULT_LIMIT: usize = 10;
-/// Most timeline events of a room.
-const MAX_LIMIT: usize = 1000;
+/// Most timeline events of a room: an account may be in thousands of them.
+const MAX_LIMIT: usize = 100;
 
 /// What a client wants to be sent: its filter, made ready once.
 #[derive(Debug, Clone)]

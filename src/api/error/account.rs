@@ -22,9 +22,11 @@ impl From<AccountError> for MatrixError {
             AccountError::UnknownUser | AccountError::UnknownDevice => {
                 because(StatusCode::NOT_FOUND, ErrorCode::NotFound)
             }
-            AccountError::BadDeviceId | AccountError::DeviceIdTaken | AccountError::BadTag => {
-                because(StatusCode::BAD_REQUEST, ErrorCode::InvalidParam)
-            }
+            AccountError::BadDeviceId
+            | AccountError::BadDeviceName
+            | AccountError::DeviceIdTaken
+            | AccountError::BadTag => because(StatusCode::BAD_REQUEST, ErrorCode::InvalidParam),
+            AccountError::FilterTooLarge(_) => because(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::TooLarge),
             AccountError::Hashing(_) | AccountError::Store(_) => Self::internal(&error),
         }
     }

@@ -154,6 +154,9 @@ impl Rooms {
             depth += 1;
             let mut next = Vec::new();
             for parent in level {
+                if seen.len() >= MAX_RECURSED {
+                    break;
+                }
                 let wanted = self.children(read, room, parent, query, MAX_RECURSED).await?;
                 all.extend(wanted.into_iter().filter(|(_, num)| !seen.contains(num)));
                 let below = self.children(read, room, parent, &open, MAX_RECURSED).await?;

@@ -15,9 +15,9 @@ pub async fn members(
     State(data): State<AccountData>,
     Authed { user, device, req, .. }: Authed<Request>,
 ) -> Result<RawReply, MatrixError> {
-    let at = point(&rooms, &req.room_id, req.at.as_deref()).await?;
     let view = rooms.db().view();
     let access = rooms.access(&view, &user, &req.room_id).await?;
+    let at = point(&rooms, &req.room_id, req.at.as_deref()).await?;
     let (wanted, unwanted) = (membership(req.membership.as_ref())?, membership(req.not_membership.as_ref())?);
     let rows = rooms.member_rows(&view, &access, at, wanted, unwanted).await?;
     let reader = Reader::new(&data, &rooms, &user, device.as_deref()).await?;

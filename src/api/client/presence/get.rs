@@ -2,9 +2,8 @@ use std::time::Duration;
 
 use axum::extract::State;
 use ephemeral::{Presence, PresenceState};
-use room::{Membership, Rooms};
+use room::Rooms;
 use ruma::{
-    UserId,
     api::client::presence::get_presence::v3::{Request, Response},
     presence,
 };
@@ -17,7 +16,7 @@ pub async fn get(
     State(rooms): State<Rooms>,
     Authed { user, req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
-    if user != req.user_id && !share_room(&rooms, &user, &req.user_id).await? {
+    if user != req.user_id && !rooms.share_a_room(&rooms.db().view(), &user, &req.user_id).await? {
         return Err(MatrixError::forbidden("you share no room with this user"));
     }
     let status = presence.now(&req.user_id).await?;
@@ -30,14 +29,4 @@ pub async fn get(
     response.currently_active = Some(status.currently_active);
     response.last_active_ago = status.active_ago.map(Duration::from_millis);
     Ok(Reply(response))
-}
-
-async fn share_room(rooms: &Rooms, user: &UserId, other: &UserId) -> Result<bool, MatrixError> {
-    let view = rooms.db().view();
-    for (room, row) in rooms.user_rooms(&view, user).await? {
-        if row.value.membership == Membership::Join && rooms.membership(&view, other, room).await? == Membership::Join {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

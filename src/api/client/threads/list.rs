@@ -21,7 +21,7 @@ pub async fn list(
         IncludeThreads::Participated => Include::Participated,
         _ => Include::All,
     };
-    let from = match req.from.as_deref() {
+    let from = match req.from.as_deref().filter(|from| !from.is_empty()) {
         Some(from) => Some(TimelineToken::parse(from).ok_or_else(|| MatrixError::invalid_param("no such page"))?),
         None => None,
     };
