@@ -3,13 +3,8 @@ use axum::extract::State;
 use room::Rooms;
 use ruma::api::client::relations::get_relating_events_with_rel_type_and_event_type::v1::Request;
 
-use crate::{
-    Authed, MatrixError, RawReply,
-    client::{
-        reader::Reader,
-        relations::page::{Asked, page},
-    },
-};
+use super::page::{asked, page};
+use crate::{Authed, MatrixError, RawReply};
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}`
 pub async fn of_kind(
@@ -17,17 +12,6 @@ pub async fn of_kind(
     State(data): State<AccountData>,
     Authed { user, device, req, .. }: Authed<Request>,
 ) -> Result<RawReply, MatrixError> {
-    let reader = Reader::new(&data, &rooms, &user, device.as_deref()).await?;
-    let asked = Asked {
-        room_id: &req.room_id,
-        event_id: &req.event_id,
-        rel_type: Some(req.rel_type.to_string()),
-        kind: Some(req.event_type.to_string()),
-        from: req.from.as_deref(),
-        to: req.to.as_deref(),
-        dir: req.dir,
-        limit: req.limit,
-        recurse: req.recurse,
-    };
-    page(&rooms, &reader, asked).await
+    page(&rooms, &data, (&user, device.as_deref()), asked!(req, Some(req.rel_type.to_string()), Some(req.event_type.to_string())))
+        .await
 }

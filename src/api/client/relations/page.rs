@@ -1,6 +1,7 @@
+use account::AccountData;
 use event::ClientFormat;
 use room::{Direction, RelationsQuery, Rooms};
-use ruma::{EventId, RoomId, UInt, api};
+use ruma::{DeviceId, EventId, RoomId, UInt, UserId, api};
 
 use crate::{
     MatrixError, RawReply,
@@ -25,8 +26,32 @@ pub struct Asked<'a> {
     pub recurse: bool,
 }
 
+/// A request of this module, whose types have the same fields.
+macro_rules! asked {
+    ($req:ident, $rel_type:expr, $kind:expr) => {
+        $crate::client::relations::page::Asked {
+            room_id: &$req.room_id,
+            event_id: &$req.event_id,
+            rel_type: $rel_type,
+            kind: $kind,
+            from: $req.from.as_deref(),
+            to: $req.to.as_deref(),
+            dir: $req.dir,
+            limit: $req.limit,
+            recurse: $req.recurse,
+        }
+    };
+}
+pub(super) use asked;
+
 /// The answer to all of them.
-pub async fn page(rooms: &Rooms, reader: &Reader, asked: Asked<'_>) -> Result<RawReply, MatrixError> {
+pub async fn page(
+    rooms: &Rooms,
+    data: &AccountData,
+    (user, device): (&UserId, Option<&DeviceId>),
+    asked: Asked<'_>,
+) -> Result<RawReply, MatrixError> {
+    let reader = Reader::new(data, rooms, user, device).await?;
     let (view, viewer) = (rooms.db().view(), reader.viewer());
     let (room, (parent, _)) = rooms.visible_event(&view, &viewer, asked.room_id, asked.event_id).await?;
     let query = RelationsQuery {
