@@ -10,14 +10,6 @@ use crate::{Flows, Result};
 pub(crate) const AT_ONCE: usize = 16;
 
 impl Flows {
-    /// The room that an id or alias stands for.
-    ///
-    /// # Errors
-    /// As [`Flows::place_of`].
-    pub async fn room_of(&self, room: &RoomOrAliasId) -> Result<OwnedRoomId> {
-        Ok(self.place_of(room, Vec::new()).await?.0)
-    }
-
     /// The room that an id or alias stands for, and the servers that may be in it: those named, then those that the
     /// alias leads to.
     ///

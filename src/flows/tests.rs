@@ -4,8 +4,8 @@ use account::{AccountData, Accounts, NewAccount, Permit, Profiles};
 use base::Clock;
 use event::{Draft, Signer};
 use kv::{Db, Engine, flaky::Flaky, memory::Memory};
-use room::{CreateRoom, MemberProfile, Membership, Outgoing, Preset, RoomError, Rooms};
-use ruma::{OwnedRoomId, OwnedUserId, RoomVersionId, UserId};
+use room::{CreateRoom, HierarchyQuery, MemberProfile, Membership, Outgoing, Preset, RoomError, Rooms};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, UserId};
 use serde_json::{Map, Value, json};
 
 use crate::{FlowError, Flows};
@@ -204,7 +204,7 @@ async fn a_room_that_only_claims_to_replace_another_changes_nothing() {
     let view = rig.flows.rooms.db().view();
     let num = rig.flows.rooms.num(&view, &new).await.unwrap();
     assert_eq!(rig.flows.rooms.membership(&view, &user("bob"), num).await.unwrap(), Membership::Join);
-    let nowhere = rig.flows.room_of("#nowhere:hearth.test".try_into().unwrap()).await;
+    let nowhere = rig.flows.place_of("#nowhere:hearth.test".try_into().unwrap(), Vec::new()).await;
     assert!(matches!(nowhere, Err(FlowError::Room(RoomError::UnknownAlias))));
 }
 
@@ -258,5 +258,99 @@ async fn who_replaces_a_room_by_hand_keeps_what_they_set() {
         rig.flows.rooms.send(&old, &tombstone).await.unwrap();
         rig.flows.follow_tombstone(&old).await.unwrap();
         assert!(rig.flows.account_data.tags(&alice, &new).await.unwrap().contains_key("m.favourite"));
+    }
+}
+
+#[tokio::test]
+async fn a_hierarchy_goes_depth_first_through_what_the_user_may_see() {
+    let rig = Rig::on(Memory::new()).await;
+    let made = async |new: CreateRoom| rig.flows.create(new, Vec::new()).await.unwrap();
+    let space = || CreateRoom { creation_content: Map::from_iter([("type".into(), json!("m.space"))]), ..create() };
+    let (root, below, a, b) = (made(space()).await, made(space()).await, made(create()).await, made(create()).await);
+    let hidden = made(CreateRoom { preset: Preset::PrivateChat, ..create() }).await;
+    let gone = made(create()).await;
+    let link = async |from: &OwnedRoomId, to: &OwnedRoomId, content: Value| {
+        let content = serde_json::value::RawValue::from_string(content.to_string()).unwrap();
+        let link = Outgoing::new(&user("alice"), Draft::state("m.space.child".into(), to.as_str(), content));
+        rig.flows.rooms.send(from, &link).await.unwrap();
+    };
+    let via = json!(["hearth.test"]);
+    link(&root, &a, json!({ "via": via })).await;
+    link(&root, &below, json!({ "via": via, "order": "a", "suggested": true })).await;
+    link(&root, &hidden, json!({ "via": via })).await;
+    link(&below, &b, json!({ "via": via, "suggested": true })).await;
+    link(&below, &root, json!({ "via": via })).await;
+    link(&root, &gone, json!({})).await;
+
+    let bob = user("bob");
+    let ids = async |query: HierarchyQuery| {
+        let (rooms, next) = rig.flows.hierarchy(&bob, &root, &query).await.unwrap();
+        (rooms.iter().map(|room| room["room_id"].as_str().unwrap().to_owned()).collect::<Vec<_>>(), next)
+    };
+    let all = HierarchyQuery::default();
+    assert_eq!(ids(all.clone()).await.0, [&root, &below, &b, &a].map(ToString::to_string));
+    let (rooms, _) = rig.flows.hierarchy(&bob, &root, &all).await.unwrap();
+    assert_eq!(rooms[0]["children_state"].as_array().unwrap().len(), 3, "removed children are not listed");
+    let shallow = HierarchyQuery { max_depth: Some(1), ..all.clone() };
+    assert_eq!(ids(shallow).await.0, [&root, &below, &a].map(ToString::to_string));
+    let suggested = HierarchyQuery { suggested_only: true, ..all.clone() };
+    assert_eq!(ids(suggested).await.0, [&root, &below, &b].map(ToString::to_string));
+
+    let (first, next) = ids(HierarchyQuery { limit: Some(3), ..all.clone() }).await;
+    assert_eq!(first, [&root, &below, &b].map(ToString::to_string));
+    let rest = HierarchyQuery { limit: Some(3), from: next.clone(), ..all.clone() };
+    assert_eq!(ids(rest).await, (vec![a.to_string()], None));
+    let refused =
+        async |by: &str, root: &RoomId, query| rig.flows.hierarchy(&user(by), root, &query).await.unwrap_err();
+    let changed = HierarchyQuery { from: next, max_depth: Some(1), ..all.clone() };
+    assert!(matches!(refused("bob", &root, changed).await, FlowError::Room(RoomError::InvalidParam(_))));
+    assert!(matches!(refused("bob", &hidden, all.clone()).await, FlowError::Room(RoomError::Denied(_))));
+    assert!(rig.flows.hierarchy(&user("alice"), &hidden, &all).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_profile_that_did_not_reach_a_room_does_when_it_is_set_again() {
+    let rig = Rig::on(Memory::new()).await;
+    let room = rig.room(&[]).await.unwrap();
+    rig.flows.profiles.set(&user("alice"), "displayname", Some(json!("Alice"))).await.unwrap();
+    assert!(rig.member(&room, "alice").await.get("displayname").is_none());
+    rig.flows.set_profile(&user("alice"), "displayname", Some(json!("Alice"))).await.unwrap();
+    assert_eq!(rig.member(&room, "alice").await["displayname"], "Alice");
+}
+
+#[tokio::test]
+async fn an_alias_of_another_server_must_be_known_there_to_be_named() {
+    let rig = Rig::on(Memory::new()).await;
+    let room = rig.room(&[]).await.unwrap();
+    let named = async |by: &str, aliases: Value| {
+        let content = json!({ "alt_aliases": aliases }).to_string();
+        let content = serde_json::value::RawValue::from_string(content).unwrap();
+        rig.flows.check_canonical_alias(&user(by), &room, &content).await
+    };
+    let denied = named("alice", json!(["#tea:denied.test"])).await;
+    assert!(matches!(denied, Err(FlowError::Room(RoomError::BadAlias(_)))));
+    let many: Vec<_> = (0..50).map(|n| format!("#tea{n}:denied.test")).collect();
+    assert!(matches!(named("alice", json!(many)).await, Err(FlowError::Room(RoomError::InvalidParam(_)))));
+    assert!(matches!(named("carol", json!([])).await, Err(FlowError::Room(RoomError::NotJoined))));
+    named("alice", json!([])).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_marker_never_moves_back() {
+    for rig in rigs().await {
+        let room = rig.room(&[]).await.unwrap();
+        let mut sent = Vec::new();
+        for name in ["a", "b"] {
+            let content = serde_json::value::RawValue::from_string(json!({ "name": name }).to_string()).unwrap();
+            let out = Outgoing::new(&user("alice"), Draft::state("m.room.name".into(), "", content));
+            sent.push(rig.flows.rooms.send(&room, &out).await.unwrap());
+        }
+        for event in sent.iter().rev() {
+            rig.flows.set_marker(&user("alice"), &room, event).await.unwrap();
+        }
+        let kept = rig.flows.account_data.get(&user("alice"), Some(&room), "m.fully_read").await.unwrap().unwrap();
+        assert_eq!(kept, json!({ "event_id": sent[1] }).to_string());
+        let stranger = rig.flows.set_marker(&user("carol"), &room, &sent[1]).await;
+        assert!(matches!(stranger, Err(FlowError::Room(RoomError::NotJoined))));
     }
 }

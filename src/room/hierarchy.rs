@@ -1,7 +1,5 @@
 //! The rooms of a space and of the spaces in it. Client-server API, "Spaces".
 
-use std::collections::HashSet;
-
 use kv::Read;
 use ruma::{OwnedRoomId, RoomId, UserId};
 use serde_json::{Map, Value, json, value::RawValue};
@@ -34,15 +32,6 @@ pub struct HierarchyRoom {
     pub summary: RoomSummary,
     /// Its `m.space.child` events, stripped.
     pub children_state: Vec<Box<RawValue>>,
-}
-
-/// A page of a hierarchy.
-#[derive(Debug, Clone, Default)]
-pub struct HierarchyPage {
-    /// The rooms, depth first.
-    pub rooms: Vec<HierarchyRoom>,
-    /// The token of the page after this one.
-    pub next: Option<String>,
 }
 
 /// What this server knows of a room.
@@ -121,51 +110,6 @@ impl HierarchyQuery {
 }
 
 impl Rooms {
-    /// A page of the hierarchy below `root`, as `user` may see it.
-    ///
-    /// # Errors
-    /// [`RoomError::Denied`] when the user may not see the root, or there is no such room;
-    /// [`RoomError::InvalidParam`] for a token that is none, or came from another request.
-    pub async fn hierarchy(
-        &self,
-        read: &impl Read,
-        root: &RoomId,
-        user: &UserId,
-        query: &HierarchyQuery,
-    ) -> Result<HierarchyPage> {
-        let limit = query.page_size();
-        let skip = query.skipped(root)?;
-        let mut seen = HashSet::new();
-        let mut ahead = vec![(root.to_owned(), 0)];
-        let mut found = Vec::new();
-        let mut count = 0;
-        while let Some((id, depth)) = ahead.pop() {
-            if !seen.insert(id.clone()) {
-                continue;
-            }
-            let Some((room, summary)) = self.previewed(read, &id, user).await? else {
-                if depth == 0 {
-                    return Err(RoomError::Denied("you may not see this space".into()));
-                }
-                continue;
-            };
-            if found.len() == limit {
-                let next = Some(query.token(root, skip + limit));
-                return Ok(HierarchyPage { rooms: found, next });
-            }
-            let children = self.space_children(read, room, &summary, query.suggested_only).await?;
-            if query.max_depth.is_none_or(|most| depth < most) {
-                ahead.extend(children.iter().rev().map(|child| (child.room.clone(), depth + 1)));
-            }
-            count += 1;
-            if count > skip {
-                let children_state = children.into_iter().map(|child| child.stripped).collect();
-                found.push(HierarchyRoom { summary, children_state });
-            }
-        }
-        Ok(HierarchyPage { rooms: found, next: None })
-    }
-
     /// What this server, if it is in a room, can tell `user`, or nobody in particular, of it.
     ///
     /// # Errors
@@ -191,19 +135,6 @@ impl Rooms {
         let children = self.space_children(read, room, &summary, suggested_only).await?;
         let children_state = children.into_iter().map(|child| child.stripped).collect();
         Ok(OwnRoom::Shown(Box::new(HierarchyRoom { summary, children_state })))
-    }
-
-    /// A room that this server knows and `user` may know of.
-    async fn previewed(&self, read: &impl Read, id: &RoomId, user: &UserId) -> Result<Option<(RoomNum, RoomSummary)>> {
-        let room = match self.num(read, id).await {
-            Err(RoomError::UnknownRoom) => return Ok(None),
-            other => other?,
-        };
-        let summary = match self.summary(read, room).await {
-            Err(RoomError::UnknownRoom) => return Ok(None),
-            other => other?,
-        };
-        Ok(self.may_preview(read, room, &summary, Some(user)).await?.then_some((room, summary)))
     }
 
     /// The children of a space, in their order; none of other rooms.

@@ -58,7 +58,7 @@ pub use create::{CreateRoom, InitialState, MemberProfile, Preset};
 pub use delayed::{DelayError, Delayed, DelayedAction, DelayedEnd, Later, Outcome};
 pub use error::RoomError;
 pub use filter::{EventFilter, RelTypes, RelatedBy};
-pub use hierarchy::{HierarchyPage, HierarchyQuery, HierarchyRoom, OwnRoom};
+pub use hierarchy::{HierarchyQuery, HierarchyRoom, OwnRoom};
 pub use history::{Context, HistoryPage, HistoryQuery};
 pub use ingest::{Gap, Hidden, Ingested, Invitation, Joined, Missing, RemoteState, StatesBefore, Terms, in_order};
 pub use lookup::MemberEvent;

@@ -124,7 +124,7 @@ impl Flows {
                 via.extend(servers);
                 id
             }
-            Err(_) => self.room_of(room).await?,
+            Err(_) => <&RoomId>::try_from(room).map_err(|_| RoomError::UnknownRoom)?.to_owned(),
         };
         via.extend(id.server_name().map(ToOwned::to_owned));
         let view = self.rooms.db().view();
@@ -154,7 +154,8 @@ impl Flows {
     /// the token of the next page. Client-server API, "Spaces".
     ///
     /// # Errors
-    /// As [`room::Rooms::hierarchy`].
+    /// [`RoomError::Denied`] when the user may not see the root, or there is no such room;
+    /// [`RoomError::InvalidParam`] for a token that is none, or came from another request.
     pub async fn hierarchy(
         &self,
         user: &UserId,

@@ -249,58 +249,6 @@ async fn a_summary_says_what_the_room_says_of_itself() {
 }
 
 #[tokio::test]
-async fn a_hierarchy_goes_depth_first_through_what_the_user_may_see() {
-    let rig = Rig::new().await;
-    let space = async |name: &str| {
-        let new = CreateRoom {
-            name: Some(name.into()),
-            creation_content: object(json!({ "type": "m.space" })),
-            ..new_room("alice")
-        };
-        rig.rooms.create(&new).await.unwrap()
-    };
-    let (root, below) = (space("root").await, space("below").await);
-    let (a, b) = (rig.another("alice").await, rig.another("alice").await);
-    let hidden = CreateRoom { preset: Preset::PrivateChat, ..new_room("alice") };
-    let hidden = rig.rooms.create(&hidden).await.unwrap();
-    let link = async |from: &OwnedRoomId, to: &OwnedRoomId, extra: Value| {
-        let mut content = object(extra);
-        content.insert("via".into(), json!(["hearth.test"]));
-        rig.put_in(from, "alice", "m.space.child", to.as_str(), &Value::Object(content)).await;
-    };
-    link(&root, &a, json!({})).await;
-    link(&root, &below, json!({ "order": "a", "suggested": true })).await;
-    link(&root, &hidden, json!({})).await;
-    link(&below, &b, json!({ "suggested": true })).await;
-    link(&below, &root, json!({})).await;
-    rig.put_in(&root, "alice", "m.space.child", rig.id.as_str(), &json!({})).await;
-
-    let view = rig.rooms.db().view();
-    let bob = user("bob");
-    let ids = async |query: HierarchyQuery| {
-        let page = rig.rooms.hierarchy(&view, &root, &bob, &query).await.unwrap();
-        (page.rooms.iter().map(|room| room.summary.room_id.clone()).collect::<Vec<_>>(), page.next)
-    };
-    let all = HierarchyQuery::default();
-    assert_eq!(ids(all.clone()).await.0, [root.clone(), below.clone(), b.clone(), a.clone()]);
-    let page = rig.rooms.hierarchy(&view, &root, &bob, &all).await.unwrap();
-    assert_eq!(page.rooms.first().unwrap().children_state.len(), 3, "removed children are not listed");
-    let shallow = HierarchyQuery { max_depth: Some(1), ..all.clone() };
-    assert_eq!(ids(shallow).await.0, [root.clone(), below.clone(), a.clone()]);
-    let suggested = HierarchyQuery { suggested_only: true, ..all.clone() };
-    assert_eq!(ids(suggested).await.0, [root.clone(), below.clone(), b.clone()]);
-
-    let (first, next) = ids(HierarchyQuery { limit: Some(3), ..all.clone() }).await;
-    assert_eq!(first, [root.clone(), below.clone(), b.clone()]);
-    let rest = HierarchyQuery { limit: Some(3), from: next.clone(), ..all.clone() };
-    assert_eq!(ids(rest).await, (vec![a.clone()], None));
-    let changed = HierarchyQuery { from: next, max_depth: Some(1), ..all.clone() };
-    assert!(matches!(rig.rooms.hierarchy(&view, &root, &bob, &changed).await, Err(RoomError::InvalidParam(_))));
-    assert!(matches!(rig.rooms.hierarchy(&view, &hidden, &bob, &all).await, Err(RoomError::Denied(_))));
-    assert!(rig.rooms.hierarchy(&view, &hidden, &user("alice"), &all).await.is_ok());
-}
-
-#[tokio::test]
 async fn an_event_is_found_by_its_time() {
     let rig = Rig::new().await;
     let mut sent = Vec::new();
