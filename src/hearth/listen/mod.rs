@@ -18,6 +18,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::watch,
+    task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -56,10 +57,15 @@ impl Listening {
 pub(crate) async fn serve(listening: Listening, router: Router, mut stopping: watch::Receiver<bool>) {
     let shutdown = GracefulShutdown::new();
     let connections = Connections::new(&listening, router);
+    // Dropped with this function, which closes those that did not end in time.
+    let mut open = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listening.socket.accept() => match accepted {
-                Ok((stream, from)) => connections.take(stream, from, shutdown.watcher()),
+                Ok((stream, from)) => {
+                    while open.try_join_next().is_some() {}
+                    connections.take(&mut open, stream, from, shutdown.watcher());
+                }
                 Err(error) => {
                     // Too many open files, most likely: pause instead of spinning.
                     tracing::warn!(%error, "cannot accept connections");
@@ -89,12 +95,12 @@ impl Connections {
         Self { http: Arc::new(http), router, tls: listening.tls.clone(), behind_proxy: listening.behind_proxy }
     }
 
-    fn take(&self, stream: TcpStream, from: SocketAddr, watcher: Watcher) {
+    fn take(&self, open: &mut JoinSet<()>, stream: TcpStream, from: SocketAddr, watcher: Watcher) {
         // Answers are written at once; waiting for more to send only delays them.
         let _ = stream.set_nodelay(true);
         let service = WithPeer::new(self.router.clone(), from.ip(), self.behind_proxy);
         let (http, tls) = (self.http.clone(), self.tls.clone());
-        tokio::spawn(async move {
+        open.spawn(async move {
             let Some(tls) = tls else { return converse(stream, &http, service, watcher).await };
             match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
                 Ok(Ok(stream)) => converse(stream, &http, service, watcher).await,
