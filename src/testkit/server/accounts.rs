@@ -237,3 +237,101 @@ async fn well_known_documents_are_served_where_they_are_configured() {
     assert_eq!(refused(&get("support").await), (404, "M_NOT_FOUND".into()));
     server.stop().await;
 }
+
+#[tokio::test]
+async fn names_are_told_to_be_free_or_not() {
+    let server = server().await;
+    server.user("alice").await;
+    let ask = async |name: &str| {
+        let path = format!("/_matrix/client/v3/register/available?username={name}");
+        server.http().send(Method::GET, &path, None, "").await
+    };
+    assert_eq!(ask("bob").await.ok(), json!({ "available": true }));
+    assert_eq!(refused(&ask("Alice").await), (400, "M_USER_IN_USE".into()));
+    assert_eq!(refused(&ask("b%20b").await), (400, "M_INVALID_USERNAME".into()));
+    let none = server.http().send(Method::GET, "/_matrix/client/v3/register/available", None, "").await;
+    assert_eq!(refused(&none), (400, "M_MISSING_PARAM".into()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_new_password_logs_other_devices_out_unless_they_may_stay() {
+    let server = server().await;
+    let alice = server.user("alice").await;
+    let (phone, laptop) = (server.login("alice").await, server.login("alice").await);
+    let change = async |old: &str, new: &str, logout: bool| {
+        let body = json!({ "new_password": new, "logout_devices": logout, "auth": password("alice", old) });
+        alice.call(Method::POST, "/v3/account/password", Some(body)).await
+    };
+    assert_eq!(refused(&change("wrong", "second", true).await), (401, "M_FORBIDDEN".into()));
+    change("alice", "second", false).await.ok();
+    phone.get("/v3/account/whoami").await;
+    change("second", "third", true).await.ok();
+    for gone in [&phone, &laptop] {
+        let answer = gone.call(Method::GET, "/v3/account/whoami", None).await;
+        assert_eq!(refused(&answer), (401, "M_UNKNOWN_TOKEN".into()));
+    }
+    alice.get("/v3/account/whoami").await;
+    assert_eq!(refused(&post(&server, "/login", password("alice", "second")).await), (403, "M_FORBIDDEN".into()));
+    post(&server, "/login", password("alice", "third")).await.ok();
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn devices_are_deleted_together_and_all_log_out_at_once() {
+    let server = server().await;
+    let alice = server.user("alice").await;
+    let (phone, laptop) = (server.login("alice").await, server.login("alice").await);
+    let body = json!({ "devices": [phone.device_id, "NOBODY"], "auth": password("alice", "alice") });
+    alice.post("/v3/delete_devices", body).await;
+    let left = alice.get("/v3/devices").await;
+    let left: Vec<_> = left["devices"].as_array().unwrap().iter().map(|device| &device["device_id"]).collect();
+    assert_eq!(left.len(), 2);
+    assert!(!left.contains(&&json!(phone.device_id)));
+    let long = json!({ "display_name": "x".repeat(256) });
+    let path = format!("/v3/devices/{}", laptop.device_id);
+    assert_eq!(refused(&laptop.call(Method::PUT, &path, Some(long)).await), (400, "M_INVALID_PARAM".into()));
+    laptop.post("/v3/logout/all", json!({})).await;
+    let gone = alice.call(Method::GET, "/v3/devices", None).await;
+    assert_eq!(refused(&gone), (401, "M_UNKNOWN_TOKEN".into()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn capabilities_say_what_the_account_may_do() {
+    let server = server().await;
+    let alice = server.user("alice").await;
+    let can = alice.get("/v3/capabilities").await["capabilities"].take();
+    assert_eq!(can["m.change_password"], json!({ "enabled": true }));
+    assert_eq!(can["m.set_displayname"], json!({ "enabled": true }));
+    let versions = can["m.room_versions"]["available"].as_object().unwrap();
+    for version in 1..=12 {
+        assert_eq!(versions[&version.to_string()], "stable");
+    }
+    assert!(versions.contains_key(can["m.room_versions"]["default"].as_str().unwrap()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_suspended_reads_leaves_and_takes_back_their_own_and_no_more() {
+    let server = server().await;
+    let (alice, room) = server.user_in_room("alice").await;
+    let bob = server.user("bob").await;
+    bob.join(&room).await;
+    let (own, other) = (alice.send_text(&room, "1", "hi").await, bob.send_text(&room, "1", "hi").await);
+    server.server().wired().state.accounts.update(&alice.user_id, |row| row.suspended = true).await.unwrap();
+    let suspended = (403, "M_USER_SUSPENDED".to_owned());
+    let put = async |path: &str, body| alice.call(Method::PUT, &format!("/v3/rooms/{room}/{path}"), Some(body)).await;
+    let text = json!({ "msgtype": "m.text", "body": "x" });
+    assert_eq!(refused(&put("send/m.room.message/2", text).await), suspended);
+    let kick = format!("state/m.room.member/{}", bob.user_id);
+    assert_eq!(refused(&put(&kick, json!({ "membership": "leave" })).await), suspended);
+    for redact in ["send/m.room.redaction/3", "send/m.room.redaction/4"] {
+        assert_eq!(refused(&put(redact, json!({ "redacts": other })).await), suspended);
+    }
+    assert_eq!(refused(&put(&format!("redact/{other}/5"), json!({})).await), suspended);
+    put(&format!("redact/{own}/6"), json!({})).await.ok();
+    alice.get(&format!("/v3/rooms/{room}/messages?dir=b")).await;
+    alice.leave(&room).await;
+    server.stop().await;
+}

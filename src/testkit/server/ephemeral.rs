@@ -139,7 +139,8 @@ async fn push_rules_are_made_changed_ordered_and_removed() {
     let server = server().await;
     let (alice, bob, room) = room_of_two(&server).await;
     let path = |rest: &str| format!("/v3/pushrules/global/{rest}");
-    bob.put(&path("content/tea"), json!({ "pattern": "tea", "actions": ["notify", { "set_tweak": "highlight" }] })).await;
+    bob.put(&path("content/tea"), json!({ "pattern": "tea", "actions": ["notify", { "set_tweak": "highlight" }] }))
+        .await;
     bob.put(&path("content/coffee?after=tea"), json!({ "pattern": "coffee", "actions": [] })).await;
     let order = async || {
         let rules = bob.get("/v3/pushrules/").await;

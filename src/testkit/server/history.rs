@@ -180,3 +180,40 @@ async fn relations_and_threads_are_listed_and_bundled() {
     assert_eq!((&bundle["m.thread"]["count"], &bundle["m.replace"]["content"]["body"]), (&json!(1), &json!("edited")));
     server.stop().await;
 }
+
+#[tokio::test]
+async fn everybody_reads_a_room_that_is_readable_by_the_world_and_nobody_what_was_before() {
+    let server = server().await;
+    let (alice, _, room) = room_of_two(&server).await;
+    let visibility = format!("/v3/rooms/{room}/state/m.room.history_visibility");
+    alice.put(&visibility, json!({ "history_visibility": "joined" })).await;
+    let hidden = alice.send_text(&room, "1", "hidden").await;
+    alice.put(&visibility, json!({ "history_visibility": "world_readable" })).await;
+    let open = alice.send_text(&room, "2", "open").await;
+    let carol = server.user("carol").await;
+    assert_eq!(bodies(&carol.get(&format!("/v3/rooms/{room}/messages?dir=b")).await["chunk"]), ["open"]);
+    assert!(carol.get(&format!("/v3/rooms/{room}/state")).await.as_array().unwrap().len() > 3);
+    carol.get(&format!("/v3/rooms/{room}/event/{open}")).await;
+    carol.get(&format!("/v3/rooms/{room}/context/{open}")).await;
+    for path in [format!("event/{hidden}"), format!("context/{hidden}")] {
+        let answer = get(&carol, &format!("/v3/rooms/{room}/{path}")).await;
+        assert_eq!(refused(&answer), (404, "M_NOT_FOUND".into()), "{path}");
+    }
+    alice.put(&visibility, json!({ "history_visibility": "shared" })).await;
+    let closed = get(&carol, &format!("/v3/rooms/{room}/messages?dir=b")).await;
+    assert_eq!(refused(&closed), (403, "M_FORBIDDEN".into()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_transaction_id_counts_for_one_redaction() {
+    let server = server().await;
+    let (alice, _, room) = room_of_two(&server).await;
+    let (one, two) = (alice.send_text(&room, "1", "one").await, alice.send_text(&room, "2", "two").await);
+    let redact = async |event: &str| alice.put(&format!("/v3/rooms/{room}/redact/{event}/same"), json!({})).await;
+    let first = redact(one.as_str()).await;
+    assert_eq!(redact(one.as_str()).await, first);
+    assert_ne!(redact(two.as_str()).await, first);
+    assert_eq!(alice.get(&format!("/v3/rooms/{room}/event/{two}")).await["content"], json!({}));
+    server.stop().await;
+}
