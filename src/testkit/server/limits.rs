@@ -23,6 +23,7 @@ async fn strict() -> TestServer {
         report: twice,
         create_media: twice,
         presence: twice,
+        lookup: twice,
         ..RateLimitsConfig::default()
     };
     TestServer::builder().config(|config| config.rate_limits = limits).start().await
@@ -89,6 +90,13 @@ async fn who_has_no_account_yet_is_limited_by_address() {
     };
     assert_eq!(times(&alice, Method::POST, "/v3/login", &wrong("alice")).await, 2);
     assert_eq!(times(&alice, Method::POST, "/v3/login", &wrong("nobody")).await, 0, "by address");
+    for path in ["/v3/profile/@a:127.0.0.1:1", "/v3/publicRooms?server=127.0.0.1:1"] {
+        let answer = alice.call(Method::GET, path, None).await;
+        assert_eq!(answer.status, StatusCode::BAD_GATEWAY, "{path}");
+    }
+    let alias = "/v3/directory/room/%23a:127.0.0.1:1";
+    assert_eq!(times(&alice, Method::GET, alias, &json!({})).await, 0, "other servers are asked");
+    assert_eq!(times(&alice, Method::GET, "/v3/profile/@a:127.0.0.1:1/displayname", &json!({})).await, 0);
     let token = "/v1/register/m.login.registration_token/validity?token=none";
     assert_eq!(times(&alice, Method::GET, token, &json!({})).await, 2);
     server.stop().await;

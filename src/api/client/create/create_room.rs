@@ -17,9 +17,7 @@ use ruma::{
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::{
-    Authed, Class, MatrixError, RateLimits, Reply, auth::is_limited, client::own::not_suspended, limits::Key,
-};
+use crate::{Authed, Class, MatrixError, RateLimits, Reply, auth::is_limited, client::own::not_suspended, limits::Key};
 
 /// `POST /_matrix/client/v3/createRoom`
 pub async fn create_room(

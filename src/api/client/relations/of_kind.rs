@@ -12,6 +12,11 @@ pub async fn of_kind(
     State(data): State<AccountData>,
     Authed { user, device, req, .. }: Authed<Request>,
 ) -> Result<RawReply, MatrixError> {
-    page(&rooms, &data, (&user, device.as_deref()), asked!(req, Some(req.rel_type.to_string()), Some(req.event_type.to_string())))
-        .await
+    page(
+        &rooms,
+        &data,
+        (&user, device.as_deref()),
+        asked!(req, Some(req.rel_type.to_string()), Some(req.event_type.to_string())),
+    )
+    .await
 }
