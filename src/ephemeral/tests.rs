@@ -8,7 +8,7 @@ fn alice() -> OwnedUserId {
     owned_user_id!("@alice:hearth.test")
 }
 
-/// Presence, its clock, and how often somebody was told of a change.
+/// Presence and its clock.
 struct Rig {
     presence: Presence,
     clock: Clock,
