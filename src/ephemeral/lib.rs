@@ -17,6 +17,8 @@ mod error;
 mod presence;
 mod receipts;
 pub mod tables;
+#[cfg(test)]
+mod tests;
 mod typing;
 
 pub use changes::{ReceiptChange, TypingChange};
