@@ -1,3 +1,5 @@
+use crate::MAX_STATUS_BYTES;
+
 /// Why something ephemeral could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum EphemeralError {
@@ -10,6 +12,9 @@ pub enum EphemeralError {
     /// Only members do this.
     #[error("you are not in this room")]
     NotJoined,
+    /// A status message is too long.
+    #[error("a status message has at most {MAX_STATUS_BYTES} bytes")]
+    StatusTooLong,
     /// A room could not be read.
     #[error(transparent)]
     Room(#[from] room::RoomError),
@@ -23,7 +28,7 @@ impl kv::Conflicts for EphemeralError {
         match self {
             Self::Store(error) => error.is_conflict(),
             Self::Room(error) => error.is_conflict(),
-            Self::UnknownEvent | Self::NotInThread | Self::NotJoined => false,
+            Self::UnknownEvent | Self::NotInThread | Self::NotJoined | Self::StatusTooLong => false,
         }
     }
 }

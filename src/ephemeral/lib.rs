@@ -7,8 +7,11 @@
 //! **Invariants**
 //! - A receipt never moves back, and each (user, kind, thread) of a room has one row in the receipt log.
 //! - A private receipt is announced to its user alone.
+//! - A user's state changes at most every other second but by their own word, however their clients sync.
 //! - A change is in memory before its position is published, so a woken sync finds it.
 
+#[cfg(test)]
+mod cases;
 mod changes;
 mod error;
 mod presence;
@@ -18,7 +21,7 @@ mod typing;
 
 pub use changes::{ReceiptChange, TypingChange};
 pub use error::EphemeralError;
-pub use presence::{Poll, Presence, PresenceState, Status};
+pub use presence::{MAX_STATUS_BYTES, Poll, Presence, PresenceState, Status};
 pub use receipts::{Receipt, ReceiptKind, ReceiptRow, Receipts, Thread};
 pub use typing::Typing;
 

@@ -1,20 +1,19 @@
+mod entry;
+
 use std::{collections::HashMap, sync::Arc};
 
 use base::{Clock, Millis};
 use kv::{Db, Read, Stamp, Topic};
 use parking_lot::Mutex;
-use ruma::{OwnedUserId, UserId};
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-use crate::{Result, changes::Changes, tables::PRESENCE};
+use self::entry::Entry;
+use crate::{EphemeralError, Result, changes::Changes, tables::PRESENCE};
 
-/// A user without activity for this long is idle, in milliseconds.
-const IDLE_AFTER: Millis = 5 * 60 * 1000;
-/// A user who has not synced for this long is offline, in milliseconds.
-const OFFLINE_AFTER: Millis = 30 * 1000;
-/// Activity within this time counts as "currently active", in milliseconds.
-const ACTIVE_WITHIN: Millis = 60 * 1000;
+/// Longest status message in bytes: everybody who shares a room with the user gets it.
+pub const MAX_STATUS_BYTES: usize = 2048;
 
 /// Whether somebody is there. Client-server API, "Presence".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -60,17 +59,6 @@ pub struct Status {
     pub currently_active: bool,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Entry {
-    state: PresenceState,
-    status: Option<String>,
-    active_at: Millis,
-    synced_at: Millis,
-    polls: usize,
-    /// The position of the last change; `None` while it is being drawn.
-    changed: Option<Stamp>,
-}
-
 /// Who is there. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Presence {
@@ -86,13 +74,13 @@ pub struct Presence {
 pub struct Poll<'a> {
     presence: &'a Presence,
     user: OwnedUserId,
+    device: Option<OwnedDeviceId>,
 }
 
 impl Drop for Poll<'_> {
     fn drop(&mut self) {
         if let Some(entry) = self.presence.users.lock().get_mut(&self.user) {
-            entry.polls = entry.polls.saturating_sub(1);
-            entry.synced_at = self.presence.clock.now();
+            entry.end_sync(&self.device, self.presence.clock.now());
         }
     }
 }
@@ -103,65 +91,60 @@ impl Presence {
         Self { db, clock, enabled, users: Arc::default(), changes: Changes::default() }
     }
 
-    /// Says that a sync of `user` begins; the guard says when it ends. `None` when the client does not want to
-    /// count as present, or presence is off.
+    /// Says that a sync of a device of `user` begins; the guard says when it ends. `None` when the client does not want
+    /// to count as present, or presence is off. Of several devices that sync, the one that is most there counts.
     ///
     /// # Errors
     /// When storage fails.
-    pub async fn poll(&self, user: &UserId, state: PresenceState) -> Result<Option<Poll<'_>>> {
+    pub async fn poll(
+        &self,
+        user: &UserId,
+        device: Option<&DeviceId>,
+        state: PresenceState,
+    ) -> Result<Option<Poll<'_>>> {
         if !self.enabled || state == PresenceState::Offline {
             return Ok(None);
         }
-        let now = self.clock.now();
-        let changed = {
-            let mut users = self.users.lock();
-            let entry = users.entry(user.to_owned()).or_default();
-            entry.polls += 1;
-            entry.synced_at = now;
-            // Of several devices that sync, the one that is most there counts.
-            let wanted = if entry.polls > 1 { state.max(entry.state) } else { state };
-            let changed = entry.state != wanted;
-            if changed {
-                if entry.state == PresenceState::Offline {
-                    entry.active_at = now;
-                }
-                entry.state = wanted;
-                entry.changed = None;
-            }
-            changed
-        };
-        let poll = Poll { presence: self, user: user.to_owned() };
-        if changed {
-            self.publish(user).await?;
-        }
+        let poll = Poll { presence: self, user: user.to_owned(), device: device.map(ToOwned::to_owned) };
+        self.change(user, |entry, now| entry.begin_sync(poll.device.clone(), state, now)).await?;
         Ok(Some(poll))
     }
 
     /// Sets state and status message as the user wants them.
     ///
     /// # Errors
-    /// When storage fails.
+    /// [`EphemeralError::StatusTooLong`].
     pub async fn set(&self, user: &UserId, state: PresenceState, status: Option<String>) -> Result<()> {
+        if status.as_ref().is_some_and(|status| status.len() > MAX_STATUS_BYTES) {
+            return Err(EphemeralError::StatusTooLong);
+        }
         if !self.enabled {
             return Ok(());
         }
-        let now = self.clock.now();
-        let row = PresenceRow { status: status.clone(), active_at: now };
+        let row = PresenceRow { status: status.clone(), active_at: self.clock.now() };
         let mut tx = self.db.begin().relaxed();
         tx.put(&PRESENCE, user, &row);
         tx.submit().await?;
-        let changed = {
-            let mut users = self.users.lock();
-            let entry = users.entry(user.to_owned()).or_default();
-            let changed = entry.state != state || entry.status != status;
-            (entry.state, entry.status) = (state, status);
-            (entry.active_at, entry.synced_at) = (now, now);
-            if changed {
-                entry.changed = None;
-            }
-            changed
-        };
-        if changed { self.publish(user).await } else { Ok(()) }
+        self.change(user, |entry, now| entry.say(state, status, now)).await
+    }
+
+    /// Notes what another server says of its user, who was active `active_ago` milliseconds ago. A status message that
+    /// is too long is left out.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn set_remote(
+        &self,
+        user: &UserId,
+        state: PresenceState,
+        status: Option<String>,
+        active_ago: Option<Millis>,
+    ) -> Result<()> {
+        if !self.enabled {
+            return Ok(());
+        }
+        let status = status.filter(|status| status.len() <= MAX_STATUS_BYTES);
+        self.change(user, |entry, now| entry.tell(state, status, active_ago, now)).await
     }
 
     /// Notes that the user did something: sent an event, typed, read.
@@ -170,18 +153,15 @@ impl Presence {
     /// When storage fails.
     pub async fn active(&self, user: &UserId) -> Result<()> {
         let now = self.clock.now();
-        let changed = {
-            let mut users = self.users.lock();
-            let Some(entry) = users.get_mut(user).filter(|_| self.enabled) else { return Ok(()) };
-            entry.active_at = now;
-            let changed = entry.state == PresenceState::Unavailable;
-            if changed {
-                entry.state = PresenceState::Online;
-                entry.changed = None;
-            }
-            changed
-        };
-        if changed { self.publish(user).await } else { Ok(()) }
+        let changed = self.users.lock().get_mut(user).is_some_and(|entry| entry.act(now));
+        if changed { self.publish(&[user.to_owned()]).await } else { Ok(()) }
+    }
+
+    /// Changes a user's entry, and tells of it if `change` says so.
+    async fn change(&self, user: &UserId, change: impl FnOnce(&mut Entry, Millis) -> bool) -> Result<()> {
+        let now = self.clock.now();
+        let changed = change(self.users.lock().entry(user.to_owned()).or_default(), now);
+        if changed { self.publish(&[user.to_owned()]).await } else { Ok(()) }
     }
 
     /// A user's presence.
@@ -225,7 +205,7 @@ impl Presence {
         present.map(|(user, _)| user.clone()).collect()
     }
 
-    /// Makes those idle who do nothing, and those offline who do not sync. Idempotent; run it every few seconds.
+    /// Makes those idle who do nothing, and those offline who do not sync. Idempotent; run it every second or so.
     ///
     /// # Errors
     /// When storage fails.
@@ -233,52 +213,34 @@ impl Presence {
         let now = self.clock.now();
         let mut changed = Vec::new();
         for (user, entry) in self.users.lock().iter_mut() {
-            let state = entry.settled(now);
-            if state != entry.state {
-                entry.state = state;
-                entry.changed = None;
+            if entry.settle(now) {
                 changed.push(user.clone());
             }
         }
-        for user in changed {
-            self.publish(&user).await?;
-        }
-        Ok(())
+        self.publish(&changed).await
     }
 
-    async fn publish(&self, user: &UserId) -> Result<()> {
+    /// Draws positions for changes and tells whoever shares a room with these users.
+    async fn publish(&self, changed: &[OwnedUserId]) -> Result<()> {
+        if changed.is_empty() {
+            return Ok(());
+        }
         let mut tx = self.db.begin().relaxed();
         let slot = tx.stamp();
-        tx.announce(Topic::Presence(user.to_owned()), slot);
+        for user in changed {
+            tx.announce(Topic::Presence(user.clone()), slot);
+        }
         let pending = tx.submit().await?;
         let stamp = pending.stamp(slot);
-        if let Some(entry) = self.users.lock().get_mut(user) {
-            entry.changed = Some(entry.changed.map_or(stamp, |old| old.max(stamp)));
+        {
+            let mut users = self.users.lock();
+            for user in changed {
+                if let Some(entry) = users.get_mut(user) {
+                    entry.changed = Some(entry.changed.map_or(stamp, |old| old.max(stamp)));
+                }
+            }
         }
-        self.changes.tell(user.to_owned());
+        changed.iter().for_each(|user| self.changes.tell(user.clone()));
         Ok(pending.durable().await?)
-    }
-}
-
-impl Entry {
-    fn seen(&self, now: Millis) -> Status {
-        let ago = now.saturating_sub(self.active_at);
-        Status {
-            state: self.state,
-            status: self.status.clone(),
-            active_ago: (self.active_at > 0).then_some(ago),
-            currently_active: self.state == PresenceState::Online && ago < ACTIVE_WITHIN,
-        }
-    }
-
-    /// The state after what time has done to it.
-    fn settled(&self, now: Millis) -> PresenceState {
-        if self.polls == 0 && now.saturating_sub(self.synced_at) > OFFLINE_AFTER {
-            return PresenceState::Offline;
-        }
-        match self.state {
-            PresenceState::Online if now.saturating_sub(self.active_at) > IDLE_AFTER => PresenceState::Unavailable,
-            state => state,
-        }
     }
 }

@@ -51,7 +51,7 @@ impl Typing {
             self.changes.tell(TypingChange { room, user: user.to_owned(), typing: until.is_some() });
         }
         if changed {
-            self.publish(room).await?;
+            self.publish(&[room]).await?;
         }
         Ok(())
     }
@@ -74,15 +74,25 @@ impl Typing {
         changed
     }
 
-    /// Draws a position for the change and tells whoever waits for the room.
-    async fn publish(&self, room: RoomNum) -> Result<()> {
+    /// Draws a position for changes and tells whoever waits for these rooms.
+    async fn publish(&self, changed: &[RoomNum]) -> Result<()> {
+        if changed.is_empty() {
+            return Ok(());
+        }
         let mut tx = self.db.begin().relaxed();
         let slot = tx.stamp();
-        tx.announce(Topic::Room(room.0), slot);
+        for room in changed {
+            tx.announce(Topic::Room(room.0), slot);
+        }
         let pending = tx.submit().await?;
         let stamp = pending.stamp(slot);
-        if let Some(room) = self.rooms.lock().get_mut(&room) {
-            room.changed = Some(room.changed.map_or(stamp, |old| old.max(stamp)));
+        {
+            let mut rooms = self.rooms.lock();
+            for room in changed {
+                if let Some(room) = rooms.get_mut(room) {
+                    room.changed = Some(room.changed.map_or(stamp, |old| old.max(stamp)));
+                }
+            }
         }
         Ok(pending.durable().await?)
     }
@@ -120,9 +130,6 @@ impl Typing {
             }
             expired
         };
-        for room in expired {
-            self.publish(room).await?;
-        }
-        Ok(())
+        self.publish(&expired).await
     }
 }

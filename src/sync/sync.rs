@@ -134,7 +134,7 @@ impl Sync {
     pub async fn sync(&self, request: &Request) -> Result<Vec<u8>> {
         let token = self.parse(request.since.as_deref())?;
         to_device::acknowledge(self, request, token.as_ref()).await?;
-        let _poll = self.presence.poll(&request.user, request.presence).await?;
+        let _poll = self.presence.poll(&request.user, request.device.as_deref(), request.presence).await?;
         let deadline = Instant::now() + request.timeout.min(MAX_WAIT);
         loop {
             let watcher = self.watcher(&request.user).await?;

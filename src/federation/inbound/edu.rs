@@ -55,6 +55,7 @@ struct Presence {
     presence: String,
     #[serde(default)]
     status_msg: Option<String>,
+    last_active_ago: Option<u64>,
 }
 
 impl Inbound {
@@ -141,7 +142,8 @@ impl Inbound {
                 "unavailable" => PresenceState::Unavailable,
                 _ => PresenceState::Offline,
             };
-            if let Err(error) = self.edus.presence.set(&presence.user_id, state, presence.status_msg).await {
+            let Presence { user_id, status_msg, last_active_ago, .. } = presence;
+            if let Err(error) = self.edus.presence.set_remote(&user_id, state, status_msg, last_active_ago).await {
                 tracing::warn!(%error, "presence of another server could not be noted");
             }
         }
