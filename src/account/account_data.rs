@@ -91,12 +91,12 @@ impl AccountData {
     pub async fn remove(&self, user: &UserId, room: Option<&RoomId>, kind: &str) -> Result<bool> {
         kv::retry(|| async {
             let mut tx = self.db.begin();
-            if Self::get_in(&tx, user, room, kind).await?.is_none() {
-                return Ok(false);
+            let is_there = Self::get_in(&tx, user, room, kind).await?.is_some();
+            if is_there {
+                Self::remove_in(&mut tx, user, room, kind).await?;
             }
-            Self::remove_in(&mut tx, user, room, kind).await?;
             tx.commit().await?;
-            Ok(true)
+            Ok(is_there)
         })
         .await
     }

@@ -103,14 +103,12 @@ impl Accounts {
         kv::retry(|| async {
             let mut tx = self.db.begin();
             let mut row = tx.get(&DEVICES, (user, device)).await?.ok_or(AccountError::UnknownDevice)?;
-            if name.is_none() || row.display_name.as_deref() == name {
-                return Ok(());
+            if name.is_some() && row.display_name.as_deref() != name {
+                row.display_name = name.map(str::to_owned);
+                tx.put(&DEVICES, (user, device), &row);
+                self.project(&mut tx, user, device, DeviceChange::Renamed).await?;
             }
-            row.display_name = name.map(str::to_owned);
-            tx.put(&DEVICES, (user, device), &row);
-            self.project(&mut tx, user, device, DeviceChange::Renamed).await?;
-            tx.commit().await?;
-            Ok(())
+            Ok(tx.commit().await?)
         })
         .await
     }

@@ -106,8 +106,8 @@ impl Profiles {
                     let (before, after) = (text(&change.previous), text(&change.now));
                     names::rename(&mut tx, user, before.as_deref(), after.as_deref(), true);
                 }
-                tx.commit().await?;
             }
+            tx.commit().await?;
             Ok(change)
         })
         .await

@@ -1,6 +1,6 @@
 //! Tags of rooms, kept in the room account data `m.tag`. Client-server API, "Room Tagging".
 
-use kv::{Read, Tx};
+use kv::Read;
 use ruma::{RoomId, UserId};
 use serde_json::{Map, Value};
 
@@ -48,16 +48,15 @@ impl AccountData {
 
     async fn change_tags(&self, user: &UserId, room: &RoomId, change: impl Fn(&mut Map<String, Value>)) -> Result<()> {
         kv::retry(|| async {
-            let mut tx: Tx = self.db.begin();
+            let mut tx = self.db.begin();
             let mut content = content(&tx, user, room).await?;
             let before = tags(&content);
             let mut after = before.clone();
             change(&mut after);
-            if after == before {
-                return Ok(());
+            if after != before {
+                content.insert("tags".to_owned(), Value::Object(after));
+                Self::set_in(&mut tx, user, Some(room), KIND, &Value::Object(content).to_string()).await?;
             }
-            content.insert("tags".to_owned(), Value::Object(after));
-            Self::set_in(&mut tx, user, Some(room), KIND, &Value::Object(content).to_string()).await?;
             Ok(tx.commit().await?)
         })
         .await

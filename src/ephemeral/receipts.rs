@@ -1,5 +1,5 @@
 use base::Clock;
-use kv::{Db, Read, Stamp, Topic, View};
+use kv::{Db, Read, Stamp, Stamped, Topic, View};
 use room::{EventNum, EventRow, Place, RoomError, RoomNum, Rooms};
 use ruma::{EventId, OwnedEventId, OwnedUserId, RoomId, UserId};
 use serde::{Deserialize, Serialize};
@@ -188,6 +188,8 @@ impl Receipts {
         let key = (room, user, kind.code(), thread.as_str());
         if let Some(old) = tx.get(&RECEIPTS, key).await? {
             if old.value.place >= row.place {
+                // Waits until what is known is durable.
+                tx.commit().await?;
                 return Ok(false);
             }
             tx.delete(&RECEIPT_LOG, (room, old.at));
@@ -245,15 +247,7 @@ impl Receipts {
     /// When storage fails.
     pub async fn all(&self, read: &impl Read, room: RoomNum) -> Result<Vec<Receipt>> {
         let rows = read.scan(&RECEIPTS, RECEIPTS.under(&(room,))).collect().await?;
-        Ok(rows
-            .into_iter()
-            .map(|((_, user, kind, thread), row)| Receipt {
-                user,
-                kind: ReceiptKind::of_code(kind),
-                thread: Thread::of_key(&thread),
-                row: row.value,
-            })
-            .collect())
+        Ok(rows.into_iter().map(|((_, user, kind, thread), row)| receipt(user, kind, &thread, row)).collect())
     }
 
     /// The receipts of one user in a room.
@@ -262,15 +256,7 @@ impl Receipts {
     /// When storage fails.
     pub async fn of_user(&self, read: &impl Read, room: RoomNum, user: &UserId) -> Result<Vec<Receipt>> {
         let rows = read.scan(&RECEIPTS, RECEIPTS.under(&(room, user))).by(16).collect().await?;
-        Ok(rows
-            .into_iter()
-            .map(|((_, user, kind, thread), row)| Receipt {
-                user,
-                kind: ReceiptKind::of_code(kind),
-                thread: Thread::of_key(&thread),
-                row: row.value,
-            })
-            .collect())
+        Ok(rows.into_iter().map(|((_, user, kind, thread), row)| receipt(user, kind, &thread, row)).collect())
     }
 
     /// The rooms in which a user's own receipts moved from `from` on and before `to`.
@@ -291,12 +277,13 @@ impl Receipts {
         let keys: Vec<_> = log.into_iter().map(|(_, key)| key).collect();
         let rows =
             read.get_many(&RECEIPTS, keys.iter().map(|key| (room, &key.user, key.kind, key.thread.as_str()))).await?;
-        let found = keys.into_iter().zip(rows).filter_map(|(ReceiptKey { user, kind, thread }, row)| {
-            let (kind, thread) = (ReceiptKind::of_code(kind), Thread::of_key(&thread));
-            row.map(|row| Receipt { user, kind, thread, row: row.value })
-        });
-        Ok(found.collect())
+        let found = keys.into_iter().zip(rows);
+        Ok(found.filter_map(|(key, row)| Some(receipt(key.user, key.kind, &key.thread, row?))).collect())
     }
+}
+
+fn receipt(user: OwnedUserId, kind: u8, thread: &str, row: Stamped<ReceiptRow>) -> Receipt {
+    Receipt { user, kind: ReceiptKind::of_code(kind), thread: Thread::of_key(thread), row: row.value }
 }
 
 /// The event that an event refers to.

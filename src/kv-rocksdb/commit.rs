@@ -149,10 +149,11 @@ impl Shared {
             return Err(Error::Conflict);
         }
         let first = Stamp { writer: WRITER, n: core.last + 1 };
+        // One that writes nothing waits for what it has read, which may be on its way, and needs no fsync of its own.
+        let wants_sync = !is_empty(&commit) && commit.durability == kv::Durability::Synced;
         let leases = self.write(&mut core, &mut commit, first)?;
         add(&self.tally.commits, 1);
-        let synced = commit.durability == kv::Durability::Synced && self.durability == Durability::Fsync;
-        core.needs_sync |= synced || leases;
+        core.needs_sync |= (wants_sync && self.durability == Durability::Fsync) || leases;
         let changes = announcements(&commit, first);
         Ok(Pending::new(first, self.enqueue(core, changes)))
     }

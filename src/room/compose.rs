@@ -91,20 +91,19 @@ impl Rooms {
         let (event_id, pending) = kv::retry(|| async {
             let mut tx = self.db.begin();
             if let Some(id) = sent_before(&tx, room, out).await? {
-                return Ok::<_, RoomError>((id, None));
+                // The event may not be durable yet.
+                return Ok::<_, RoomError>((id, tx.submit().await?));
             }
             let mut tip = self.tip(&tx, room).await?;
             if let Some(id) = self.stands_already(&tx, room, &tip, out).await? {
-                return Ok((id, None));
+                return Ok((id, tx.submit().await?));
             }
             let pdu = self.compose(&mut tx, room, &mut tip, out, moment).await?;
-            Ok((pdu.event_id.clone(), Some(tx.submit().await?)))
+            Ok((pdu.event_id.clone(), tx.submit().await?))
         })
         .await?;
         drop(turn);
-        if let Some(pending) = pending {
-            pending.durable().await?;
-        }
+        pending.durable().await?;
         Ok(event_id)
     }
 

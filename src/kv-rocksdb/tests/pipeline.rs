@@ -58,6 +58,26 @@ async fn a_view_shows_nothing_before_the_fsync_and_a_transaction_does() {
 }
 
 #[tokio::test]
+async fn a_commit_that_writes_nothing_waits_for_what_it_has_read_and_costs_no_fsync() {
+    let dir = directory();
+    let (gate, options) = gated();
+    let (engine, db) = open_with(dir.path(), options);
+    let (slot, written) = submit(&db, "waiting").await;
+    let tx = db.begin();
+    assert!(tx.get(&LOG, ("a", written.stamp(slot))).await.unwrap().is_some());
+    let mut answered = Box::pin(tx.commit());
+    for _ in 0..10 {
+        assert!(futures::poll!(answered.as_mut()).is_pending());
+        tokio::task::yield_now().await;
+    }
+    (0..3).for_each(|_| gate.send(()).unwrap());
+    answered.await.unwrap();
+    written.durable().await.unwrap();
+    db.begin().commit().await.unwrap();
+    assert_eq!(engine.counters().fsyncs, 1);
+}
+
+#[tokio::test]
 async fn a_relaxed_commit_needs_no_fsync_but_waits_its_turn() {
     let dir = directory();
     let (gate, options) = gated();

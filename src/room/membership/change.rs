@@ -164,20 +164,20 @@ impl Rooms {
         let moment = self.moment();
         let room = self.num(&self.db.view(), room_id).await?;
         let turn = self.turns.of(room).await;
-        let pending = kv::retry(|| async {
+        let (changed, pending) = kv::retry(|| async {
             let mut tx = self.db.begin();
             let mut tip = self.tip(&tx, room).await?;
-            let Some(out) = self.member_event(&tx, room, &tip, change).await? else { return Ok::<_, RoomError>(None) };
-            self.compose(&mut tx, room, &mut tip, &out, moment).await?;
-            Ok(Some(tx.submit().await?))
+            let out = self.member_event(&tx, room, &tip, change).await?;
+            if let Some(out) = &out {
+                self.compose(&mut tx, room, &mut tip, out, moment).await?;
+            }
+            Ok::<_, RoomError>((out.is_some(), tx.submit().await?))
         })
         .await?;
         drop(turn);
-        match pending {
-            Some(pending) => pending.durable().await?,
-            None => return Ok(false),
-        }
-        Ok(true)
+        // What is already so may not be durable yet.
+        pending.durable().await?;
+        Ok(changed)
     }
 
     /// The event that makes a change, unless it is already so.
