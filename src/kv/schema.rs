@@ -183,6 +183,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_newer_schema_and_none_are_refused_and_say_what_to_do() {
+        for (stored, advice) in [(Some(SCHEMA + 1), "install a newer version"), (None, "restore it from a backup")] {
+            let db = Db::new(Memory::new());
+            open(&db, &[]).await.unwrap();
+            let mut tx = db.begin();
+            match stored {
+                Some(schema) => tx.put(&META, "schema", &schema.to_string()),
+                None => tx.delete(&META, "schema"),
+            }
+            tx.commit().await.unwrap();
+            let refusal = open(&db, &[]).await.unwrap_err().to_string();
+            assert!(refusal.contains(advice), "{refusal}");
+        }
+    }
+
+    #[tokio::test]
+    async fn tables_that_share_an_id_or_changed_their_name_or_fell_behind_are_refused() {
+        let db = Db::new(Memory::new());
+        let twin = TableInfo { name: "test.twin", ..ROWS.info() };
+        assert!(matches!(open(&db, &[ROWS.info(), twin]).await, Err(Error::Refused(_))));
+        open(&db, &[ROWS.info()]).await.unwrap();
+        assert!(matches!(open(&db, &[twin]).await, Err(Error::Refused(_))));
+        assert!(matches!(open(&db, &[TableInfo { version: 2, ..ROWS.info() }]).await, Err(Error::Refused(_))));
+        open(&db, &[ROWS.info()]).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn another_product_and_newer_tables_are_refused() {
         let db = Db::new(Memory::new());
         open(&db, &[TableInfo { version: 2, ..ROWS.info() }]).await.unwrap();

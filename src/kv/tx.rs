@@ -41,8 +41,7 @@ impl Tx {
         let key = table.key_buf(&key);
         let value = table.encode_value(value);
         if key.slots.is_empty() {
-            self.unstamp(&key.bytes);
-            self.commit.writes.insert(key.bytes, WriteOp::Put(value.into()));
+            self.write(key.bytes, WriteOp::Put(value.into()));
         } else {
             self.commit.stamped.push(StampedPut { key, value, value_slot: None });
         }
@@ -68,14 +67,16 @@ impl Tx {
 
     /// Removes a row.
     pub fn delete<K, V>(&mut self, table: &Table<K, V>, key: impl Encode<K>) {
-        let key = table.key(&key);
-        self.unstamp(&key);
-        self.commit.writes.insert(key, WriteOp::Delete);
+        self.write(table.key(&key), WriteOp::Delete);
     }
 
-    /// Forgets a stamped write to `key`, which a later write replaces.
-    fn unstamp(&mut self, key: &[u8]) {
-        self.commit.stamped.retain(|put| put.key.bytes != key || !put.key.slots.is_empty());
+    /// Writes in place of what this transaction wrote to `key` before, stamped or not.
+    fn write(&mut self, key: Vec<u8>, op: WriteOp) {
+        // A stamped write to a known key stands among the others too, so most writes need not look for one.
+        if self.commit.writes.contains_key(&key) {
+            self.commit.stamped.retain(|put| put.key.bytes != key || !put.key.slots.is_empty());
+        }
+        self.commit.writes.insert(key, op);
     }
 
     /// Removes all rows under `prefix` that are there, also those written by this transaction so far.
@@ -111,7 +112,8 @@ impl Tx {
         self.engine.commit(self.commit).await
     }
 
-    /// Commits and waits until the result may be acknowledged.
+    /// Commits and waits until the result may be acknowledged. That is worth it also for a transaction that has written
+    /// nothing: what it has read may not be durable yet, and an answer that rests on it must wait.
     ///
     /// # Errors
     /// As [`Tx::submit`], or when the disk fails.
