@@ -6,6 +6,7 @@ mod kill;
 mod pipeline;
 mod power;
 mod refuse;
+mod stop;
 mod suite;
 
 use std::{path::Path, sync::Arc};

@@ -5,7 +5,11 @@
 //! wiki page "Write Ahead Log File Format": blocks of 32 KiB with records of
 //! checksum (4 bytes), length (2), type (1), payload.
 
-use std::{io, path::Path};
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    path::Path,
+};
 
 const BLOCK: usize = 32 << 10;
 const HEADER: usize = 7;
@@ -27,19 +31,37 @@ pub fn mark(durable: u64) -> [u8; MARK] {
 
 /// The newest mark in the logs of the database in `path`; 0 if there is none.
 pub fn durable(path: &Path) -> io::Result<u64> {
-    let mut newest = 0;
+    let mut logs = Vec::new();
     for entry in std::fs::read_dir(path)? {
         let file = entry?.path();
-        if file.extension().is_some_and(|extension| extension == "log") {
-            newest = newest.max(newest_mark(&std::fs::read(file)?));
+        let number = file.file_stem().and_then(|stem| stem.to_str()?.parse::<u64>().ok());
+        if let Some(number) = number.filter(|_| file.extension().is_some_and(|extension| extension == "log")) {
+            logs.push((number, file));
         }
     }
-    Ok(newest)
+    logs.sort_unstable();
+    for (_, log) in logs.iter().rev() {
+        if let Some(mark) = newest_mark(log)? {
+            return Ok(mark);
+        }
+    }
+    Ok(0)
 }
 
-/// The newest mark in one log. Records with a wrong checksum are skipped, and reading goes on in the next block.
-fn newest_mark(log: &[u8]) -> u64 {
-    log.chunks(BLOCK).flat_map(marks).max().unwrap_or(0)
+/// The newest mark in one log, read from its end, as marks never go down. Records with a wrong checksum are skipped
+/// with the rest of their block.
+fn newest_mark(log: &Path) -> io::Result<Option<u64>> {
+    let mut log = File::open(log)?;
+    let blocks = log.metadata()?.len().div_ceil(BLOCK as u64);
+    for block in (0..blocks).rev() {
+        let mut bytes = Vec::with_capacity(BLOCK);
+        log.seek(SeekFrom::Start(block * BLOCK as u64))?;
+        log.by_ref().take(BLOCK as u64).read_to_end(&mut bytes)?;
+        if let Some(mark) = marks(&bytes).last() {
+            return Ok(Some(*mark));
+        }
+    }
+    Ok(None)
 }
 
 fn marks(block: &[u8]) -> Vec<u64> {

@@ -64,3 +64,13 @@ async fn marks_are_read_back_from_the_log() {
     assert!(durable > 0);
     assert!(durable < engine.counters().sequence);
 }
+
+#[tokio::test]
+async fn a_damaged_end_leaves_the_marks_before_it() {
+    let dir = directory();
+    crashed(dir.path()).await;
+    let durable = wal::durable(dir.path()).unwrap();
+    damage(dir.path(), |bytes| bytes.iter_mut().skip(33 << 10).for_each(|byte| *byte ^= 1));
+    let left = wal::durable(dir.path()).unwrap();
+    assert!(0 < left && left < durable, "{left} of {durable}");
+}
