@@ -47,7 +47,7 @@ async fn rig() -> Rig {
 
 impl Rig {
     async fn say(&self, content: Value) -> OwnedEventId {
-        let draft = Draft::message("m.room.message".into(), to_raw_value(&content).unwrap());
+        let draft = Draft::message("org.example.text".into(), to_raw_value(&content).unwrap());
         self.rooms.send(&self.id, &Outgoing::new(&user("alice"), draft)).await.unwrap()
     }
 
