@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::defaults;
 
+/// Most rules of a user's own that are tried on each event of a room, as all of its senders wait for that.
+pub const MAX_WATCHES: usize = 200;
+
 /// When a rule matches, as far as the room alone says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Test {
@@ -49,10 +52,10 @@ pub fn test(rule: AnyPushRuleRef<'_>, room: &RoomId) -> Option<Test> {
     }
 }
 
-/// The rules that have to be tried on each event of `room`.
-pub fn watches(rules: &Ruleset, room: &RoomId) -> Vec<Watch> {
+/// The rules that have to be tried on each event of `room`, most important first.
+pub fn watches(rules: &Ruleset, room: &RoomId) -> impl Iterator<Item = Watch> {
     let own = rules.iter().filter(|rule| rule.enabled() && !rule.is_server_default());
-    own.filter_map(|rule| watch(rule, room)).filter(|watch| !watch.conditions.is_empty()).collect()
+    own.filter_map(|rule| watch(rule, room)).filter(|watch| !watch.conditions.is_empty())
 }
 
 /// The conditions of a rule that are left when the room is known; `None` if it never matches there.

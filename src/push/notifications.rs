@@ -4,7 +4,7 @@ use std::collections::BinaryHeap;
 
 use kv::{Read, Stamp, WriterId};
 use room::{EventNum, EventRow, Membership, RoomNum, tables::ROOM_STREAM};
-use ruma::push::Action;
+use ruma::push::{Action, Ruleset};
 
 use crate::{
     Counts, PushError, Reader, Result,
@@ -100,6 +100,7 @@ impl Counts {
                 }
             }
         }
+        let defaults = defaults::ruleset(&reader.user);
         let mut page = NotificationsPage::default();
         let mut last = None;
         for _ in 0..MAX_LOOKED_AT {
@@ -110,7 +111,7 @@ impl Counts {
             let Some(walk) = walks.get_mut(index) else { continue };
             let Some((at, num)) = walk.ready.pop() else { continue };
             last = Some(at);
-            if let Some(found) = self.look(read, reader, walk, num).await?
+            if let Some(found) = self.look(read, reader, &defaults, walk, num).await?
                 && (!highlights || judge::highlights(&found.actions))
             {
                 page.notifications.push(found);
@@ -126,7 +127,7 @@ impl Counts {
     async fn walk(&self, read: &impl Read, reader: &Reader, room: RoomNum, upto: Stamp) -> Result<Walk> {
         let id = &self.rooms.info(read, room).await?.id;
         let judge = Judge::new(&reader.rules, id);
-        let watches = custom::watches(&reader.rules, id);
+        let watches = custom::watches(&reader.rules, id).take(custom::MAX_WATCHES).collect();
         let seen = self.seen(read, &reader.user, room).await?;
         Ok(Walk { room, judge, watches, seen, ready: Vec::new(), upto })
     }
@@ -136,6 +137,7 @@ impl Counts {
         &self,
         read: &impl Read,
         reader: &Reader,
+        defaults: &Ruleset,
         walk: &mut Walk,
         num: EventNum,
     ) -> Result<Option<Notification>> {
@@ -163,7 +165,7 @@ impl Counts {
         };
         let own = signs::own(&facts, watches, name.as_deref());
         let is_mentioned = signs::mentions(&facts).contains(&&*reader.user);
-        let impersonal = signs::defaults(&facts, &defaults::ruleset(&reader.user));
+        let impersonal = signs::defaults(&facts, defaults);
         let signature = signs::signature(impersonal, is_mentioned, own);
         let actions = judge.actions(&signature, Some(facts.sender)).to_vec();
         if !judge::notifies(&actions) {

@@ -1,7 +1,7 @@
 //! The push rules of users: account data `m.push_rules`, kept once it differs from the defaults.
 //! Client-server API, "Push Rules: API".
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use account::AccountData;
 use base::glob::MAX_PATTERN;
@@ -10,17 +10,26 @@ use moka::sync::Cache;
 use room::{Membership, RoomNum, Rooms};
 use ruma::{
     OwnedUserId, RoomId, UserId,
-    push::{Action, AnyPushRule, NewPushRule, RuleKind, Ruleset},
+    push::{Action, AnyPushRule, NewPushRule, NewSimplePushRule, PushCondition, RuleKind, Ruleset},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{PushError, Reader, Result, counts, custom, defaults, tables::WATCHES};
+use crate::{
+    PushError, Reader, Result, counts, custom, defaults,
+    tables::{JOINED, WATCHES},
+};
 
 /// The type of the account data.
 const KIND: &str = "m.push_rules";
 /// Most rules of a user's own.
 const MAX_RULES: usize = 5000;
+/// Most conditions of a rule.
+const MAX_CONDITIONS: usize = 32;
+/// Largest conditions of a rule, in bytes as JSON.
+const MAX_CONDITIONS_BYTES: usize = 8 << 10;
+/// Largest rules of a user, in bytes as JSON: they go to every new client.
+const MAX_BYTES: usize = 1 << 20;
 /// How many users' rules are kept parsed.
 const PARSED: u64 = 10_000;
 /// Longest id of a rule, in bytes.
@@ -159,29 +168,75 @@ impl Rules {
     /// # Errors
     /// When storage fails. Client-server API, "Server behaviour" of room upgrades.
     pub async fn copy_room(&self, user: &UserId, from: &RoomId, to: &RoomId) -> Result<()> {
+        let has = |rules: &Ruleset, room: &RoomId| rules.room.get(room.as_str()).is_some();
         let rules = self.of(user).await?;
-        let old = rules.room.get(from.as_str()).filter(|_| rules.room.get(to.as_str()).is_none());
-        let Some(old) = old else { return Ok(()) };
-        let rule = ruma::push::NewSimplePushRule::new(to.to_owned(), old.actions.clone());
-        self.put(user, NewPushRule::Room(rule), Some(from.as_str()), None).await?;
-        self.set_enabled(user, &RuleKind::Room, to.as_str(), old.enabled).await
+        if !has(&rules, from) || has(&rules, to) {
+            return Ok(());
+        }
+        self.change(user, |rules| {
+            let Some(old) = rules.room.get(from.as_str()).cloned() else { return Ok(()) };
+            let rule = NewPushRule::Room(NewSimplePushRule::new(to.to_owned(), old.actions));
+            rules.insert(rule, Some(from.as_str()), None).map_err(|error| PushError::Invalid(error.to_string()))?;
+            rules.set_enabled(RuleKind::Room, to, old.enabled).map_err(|_| PushError::UnknownRule)
+        })
+        .await
     }
 
     async fn change(&self, user: &UserId, change: impl Fn(&mut Ruleset) -> Result<()>) -> Result<()> {
-        kv::retry(|| async {
+        let watched = kv::retry(|| async {
             let mut tx = self.db.begin();
             let mut rules = of(&tx, user).await?;
             change(&mut rules)?;
-            AccountData::set_in(&mut tx, user, None, KIND, &content(&rules).to_string()).await?;
-            for (room, row) in self.rooms.user_rooms(&tx, user).await? {
-                if row.value.membership == Membership::Join {
-                    let id = &self.rooms.info(&tx, room).await?.id;
-                    watch(&mut tx, user, room, id, &rules).await?;
-                }
+            let content = content(&rules).to_string();
+            if content.len() > MAX_BYTES {
+                return Err(PushError::Invalid(format!("push rules have at most {MAX_BYTES} bytes")));
             }
+            AccountData::set_in(&mut tx, user, None, KIND, &content).await?;
+            let rooms = self.joined(&tx, user).await?;
+            self.watch_in(&mut tx, user, &rooms, &rules).await?;
+            tx.commit().await?;
+            Ok(rooms)
+        })
+        .await?;
+        self.catch_up(user, &watched).await
+    }
+
+    /// Brings the watches of rooms up to date that the user joined while their rules changed: who has not seen the one
+    /// may not have seen the other either. A join that commits after the change has, as it decides on the rules.
+    async fn catch_up(&self, user: &UserId, watched: &HashSet<RoomNum>) -> Result<()> {
+        kv::retry(|| async {
+            let mut tx = self.db.begin();
+            let missed: HashSet<_> = self.joined(&tx, user).await?.difference(watched).copied().collect();
+            if missed.is_empty() {
+                return Ok(());
+            }
+            let rules = of(&tx, user).await?;
+            self.watch_in(&mut tx, user, &missed, &rules).await?;
             Ok(tx.commit().await?)
         })
         .await
+    }
+
+    async fn joined(&self, tx: &Tx, user: &UserId) -> Result<HashSet<RoomNum>> {
+        let rooms = self.rooms.user_rooms(tx, user).await?.into_iter();
+        Ok(rooms.filter(|(_, row)| row.value.membership == Membership::Join).map(|(room, _)| room).collect())
+    }
+
+    async fn watch_in(&self, tx: &mut Tx, user: &UserId, rooms: &HashSet<RoomNum>, rules: &Ruleset) -> Result<()> {
+        for room in rooms {
+            // Decides: who leaves meanwhile takes the watches along.
+            if !tx.has(&JOINED, (*room, user)).await? {
+                continue;
+            }
+            let id = &self.rooms.info(tx, *room).await?.id;
+            if custom::watches(rules, id).nth(custom::MAX_WATCHES).is_some() {
+                let most =
+                    format!("at most {} push rules of a user look at the events of one room", custom::MAX_WATCHES);
+                return Err(PushError::Invalid(most));
+            }
+            watch(tx, user, *room, id, rules).await?;
+        }
+        Ok(())
     }
 }
 
@@ -201,7 +256,7 @@ fn parse(stored: Option<&str>, user: &UserId) -> Ruleset {
 
 /// Notes which rules of a member have to be tried on each event of a room.
 pub(crate) async fn watch(tx: &mut Tx, user: &UserId, room: RoomNum, id: &RoomId, rules: &Ruleset) -> kv::Result<()> {
-    let watches = custom::watches(rules, id);
+    let watches: Vec<_> = custom::watches(rules, id).take(custom::MAX_WATCHES).collect();
     let wanted = if watches.is_empty() { None } else { serde_json::to_string(&watches).ok() };
     if tx.peek(&WATCHES, (room, user)).await? != wanted {
         match wanted {
@@ -237,7 +292,10 @@ fn check(rule: &NewPushRule) -> Result<()> {
         return Err(PushError::Invalid(format!("the id of a push rule has 1 to {MAX_ID} bytes")));
     }
     match rule {
-        NewPushRule::Override(rule) | NewPushRule::Underride(rule) => check_actions(&rule.actions),
+        NewPushRule::Override(rule) | NewPushRule::Underride(rule) => {
+            check_conditions(&rule.conditions)?;
+            check_actions(&rule.actions)
+        }
         NewPushRule::Room(rule) => check_actions(&rule.actions),
         NewPushRule::Sender(rule) => check_actions(&rule.actions),
         NewPushRule::Content(rule) if rule.pattern.chars().count() > MAX_PATTERN => {
@@ -246,6 +304,16 @@ fn check(rule: &NewPushRule) -> Result<()> {
         NewPushRule::Content(rule) => check_actions(&rule.actions),
         _ => Err(PushError::Invalid("unknown kind of push rule".into())),
     }
+}
+
+/// Refuses conditions that would take long to try.
+fn check_conditions(conditions: &[PushCondition]) -> Result<()> {
+    let size = serde_json::to_string(conditions).map_or(usize::MAX, |json| json.len());
+    if conditions.len() > MAX_CONDITIONS || size > MAX_CONDITIONS_BYTES {
+        let most = format!("a push rule has at most {MAX_CONDITIONS} conditions of {MAX_CONDITIONS_BYTES} bytes");
+        return Err(PushError::Invalid(most));
+    }
+    Ok(())
 }
 
 /// Refuses unknown actions. `dont_notify` and `coalesce` of older versions of the specification do nothing, but

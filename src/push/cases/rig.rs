@@ -3,7 +3,8 @@ use std::sync::Arc;
 use base::Clock;
 use ephemeral::{ReceiptKind, Receipts, Thread};
 use event::{Draft, Signer};
-use kv::{Db, Engine, flaky::Flaky, memory::Memory};
+use futures::future::BoxFuture;
+use kv::{Commit, Db, Engine, Observer, Pending, Range, Snapshot, WriterId, flaky::Flaky, memory::Memory};
 use room::{CreateRoom, MemberAction, MemberChange, MemberProfile, Outgoing, Preset, RoomNum, Rooms};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomVersionId, UserId};
 use serde_json::{Map, Value, json, value::to_raw_value};
@@ -38,6 +39,39 @@ pub fn in_thread(mut content: Value, root: &OwnedEventId) -> Value {
     content
 }
 
+/// An engine that lets others run before each commit.
+#[derive(Debug)]
+struct Slow(Arc<dyn Engine>);
+
+impl Engine for Slow {
+    fn writer(&self) -> WriterId {
+        self.0.writer()
+    }
+
+    fn durable(&self) -> Arc<dyn Snapshot> {
+        self.0.durable()
+    }
+
+    fn validated(&self) -> Arc<dyn Snapshot> {
+        self.0.validated()
+    }
+
+    fn commit(&self, commit: Commit) -> BoxFuture<'_, kv::Result<Pending>> {
+        Box::pin(async {
+            tokio::task::yield_now().await;
+            self.0.commit(commit).await
+        })
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.0.observe(observer);
+    }
+
+    fn reclaim<'a>(&'a self, range: &'a Range) -> BoxFuture<'a, kv::Result<()>> {
+        self.0.reclaim(range)
+    }
+}
+
 impl Rig {
     pub async fn new() -> Self {
         Self::on(Memory::new()).await
@@ -45,6 +79,11 @@ impl Rig {
 
     pub async fn flaky() -> Self {
         Self::on(Flaky::new(Memory::new())).await
+    }
+
+    /// Others go on while a transaction is about to commit.
+    pub async fn slow() -> Self {
+        Self::on(Arc::new(Slow(Memory::new()))).await
     }
 
     async fn on(engine: Arc<dyn Engine>) -> Self {

@@ -1,7 +1,10 @@
-use ruma::push::{Action, NewConditionalPushRule, NewPatternedPushRule, NewPushRule, NewSimplePushRule, RuleKind};
+use ruma::push::{
+    Action, EventMatchConditionData, NewConditionalPushRule, NewPatternedPushRule, NewPushRule, NewSimplePushRule,
+    PushCondition, RuleKind,
+};
 use serde_json::{Value, json};
 
-use super::rig::{Rig, user};
+use super::rig::{Rig, unread, user};
 use crate::PushError;
 
 fn content(id: &str) -> NewPushRule {
@@ -75,6 +78,43 @@ async fn actions_without_meaning_are_kept_and_unknown_ones_refused() {
 }
 
 #[tokio::test]
+async fn rules_that_would_make_every_sender_wait_are_refused() {
+    let rig = Rig::new().await;
+    let alice = user("alice");
+    let put = async |id: &str, conditions: Vec<PushCondition>| {
+        let rule = NewConditionalPushRule::new(id.into(), conditions, vec![Action::Notify]);
+        rig.rules.put(&alice, NewPushRule::Override(rule), None, None).await
+    };
+    let of = |key: &str, pattern: String| PushCondition::EventMatch(EventMatchConditionData::new(key.into(), pattern));
+    let many = |n: usize| vec![of("type", "x".into()); n];
+    assert!(matches!(put("many", many(33)).await, Err(PushError::Invalid(_))));
+    put("many", many(32)).await.unwrap();
+    assert!(matches!(put("long", vec![of(&"k".repeat(8192), "x".into())]).await, Err(PushError::Invalid(_))));
+    for n in 0..199 {
+        put(&n.to_string(), many(1)).await.unwrap();
+    }
+    let refused = put("one too many", many(1)).await.unwrap_err();
+    assert!(refused.to_string().contains("at most 200"), "{refused}");
+    // Rules for one room, as clients make them to mute it, are not tried on events of others.
+    put("elsewhere", vec![of("room_id", "!other:hearth.test".into()), of("type", "x".into())]).await.unwrap();
+    put("mute", vec![of("room_id", rig.id.to_string())]).await.unwrap();
+}
+
+#[tokio::test]
+async fn rules_that_change_during_a_join_count_in_that_room() {
+    let rig = Rig::slow().await;
+    let bob = user("bob");
+    let rule = NewPatternedPushRule::new("k".into(), "cake".into(), Vec::new());
+    let ((), changed) = futures::join!(rig.join("bob"), rig.rules.put(&bob, NewPushRule::Content(rule), None, None));
+    changed.unwrap();
+    rig.join("carol").await;
+    for body in ["cake", "tea"] {
+        rig.say("alice", body).await;
+    }
+    assert_eq!(rig.total("bob").await, unread(1, 0));
+}
+
+#[tokio::test]
 async fn an_upgraded_room_takes_its_rule_along() {
     let rig = Rig::new().await;
     let alice = user("alice");
@@ -84,4 +124,8 @@ async fn an_upgraded_room_takes_its_rule_along() {
     rig.rules.put(&alice, NewPushRule::Room(rule), None, None).await.unwrap();
     rig.rules.copy_room(&alice, from, to).await.unwrap();
     assert_eq!(ids(&rig, "room").await, [from.as_str(), to.as_str()]);
+    rig.rules.set_enabled(&alice, &RuleKind::Room, from.as_str(), false).await.unwrap();
+    rig.rules.copy_room(&alice, from, ruma::room_id!("!newer:x")).await.unwrap();
+    let newer = rig.rules.one(&alice, &RuleKind::Room, "!newer:x").await.unwrap();
+    assert!(!newer.as_ref().enabled());
 }
