@@ -17,6 +17,8 @@ const SEEN_IN_MEMORY: usize = 65_536;
 
 /// Longest device id that a client may choose, in bytes.
 const MAX_DEVICE_ID: usize = 255;
+/// Longest name of a device, in bytes: everybody who asks for its keys gets it.
+pub const MAX_DEVICE_NAME: usize = 255;
 /// Account data whose type ends with the id of the device that it is of: "Client Behaviour" of push notifications,
 /// and MSC3890.
 const OF_DEVICE: [&str; 2] = ["m.local_notification_settings.", "org.matrix.msc3890.local_notification_settings."];
@@ -98,8 +100,11 @@ impl Accounts {
     /// Gives a device another display name; `None` keeps the one it has.
     ///
     /// # Errors
-    /// [`AccountError::UnknownDevice`]
+    /// [`AccountError::UnknownDevice`], [`AccountError::DeviceNameTooLong`].
     pub async fn rename_device(&self, user: &UserId, device: &DeviceId, name: Option<&str>) -> Result<()> {
+        if name.is_some_and(|name| name.len() > MAX_DEVICE_NAME) {
+            return Err(AccountError::DeviceNameTooLong);
+        }
         kv::retry(|| async {
             let mut tx = self.db.begin();
             let mut row = tx.get(&DEVICES, (user, device)).await?.ok_or(AccountError::UnknownDevice)?;
@@ -232,7 +237,7 @@ impl Accounts {
         if tx.has(&DEVICES, (user, device)).await? || !self.admitted(tx, user, device).await? {
             return Err(AccountError::DeviceIdTaken);
         }
-        tx.put(&DEVICES, (user, device), &DeviceRow { created: now, display_name: name.map(str::to_owned) });
+        tx.put(&DEVICES, (user, device), &DeviceRow::new(now, name));
         Ok(self.project(tx, user, device, DeviceChange::Added).await?)
     }
 
@@ -256,6 +261,14 @@ impl Accounts {
             self.project(tx, user, device, DeviceChange::Removed).await?;
         }
         Ok(())
+    }
+}
+
+impl DeviceRow {
+    /// A device that is new; a name that is too long is cut, as nobody is to be kept out by it.
+    pub(crate) fn new(created: Millis, name: Option<&str>) -> Self {
+        let cut = |name: &str| name.get(..name.floor_char_boundary(MAX_DEVICE_NAME)).map(str::to_owned);
+        Self { created, display_name: name.and_then(cut) }
     }
 }
 

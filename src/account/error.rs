@@ -1,5 +1,7 @@
 use kv::Conflicts;
 
+use crate::device::MAX_DEVICE_NAME;
+
 /// Why something about an account could not be done: what the caller can act on.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
@@ -42,6 +44,9 @@ pub enum AccountError {
     /// A device id is empty or longer than 255 bytes.
     #[error("a device id has 1 to 255 bytes")]
     BadDeviceId,
+    /// A device's name is longer than [`MAX_DEVICE_NAME`] bytes.
+    #[error("a device's name has at most {MAX_DEVICE_NAME} bytes")]
+    DeviceNameTooLong,
     /// A device id names another key or device of the user that nobody logs in on.
     #[error("this device id is taken: choose another one")]
     DeviceIdTaken,

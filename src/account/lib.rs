@@ -37,6 +37,7 @@ mod sweep;
 pub mod tables;
 mod tag;
 mod token;
+mod tries;
 mod uia;
 mod user;
 

@@ -258,7 +258,7 @@ impl Accounts {
         }
         self.drop_session(tx, user, id).await?;
         if !tx.has(&DEVICES, (user, id)).await? {
-            tx.put(&DEVICES, (user, id), &DeviceRow { created: now, display_name: device.display_name.clone() });
+            tx.put(&DEVICES, (user, id), &DeviceRow::new(now, device.display_name.as_deref()));
             self.project(tx, user, id, DeviceChange::Added).await?;
         }
         tx.put(&SESSIONS, (user, id), &SessionRow { current: tokens.pair(), previous: None });

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use base::Millis;
 use kv::Read;
 use ruma::{
     OwnedUserId,
@@ -14,6 +15,7 @@ use ruma::{
 use crate::{
     AccountError, Accounts, Permit, signed,
     tables::{TokenHash, UIA, UiaRow},
+    tries::Tries,
 };
 
 /// Types of stages.
@@ -105,6 +107,12 @@ pub enum UiaError {
     /// The password of somebody else was given.
     #[error("this is not the account that asks")]
     OtherUser,
+    /// Too many wrong passwords were given.
+    #[error("too many wrong passwords: try again later")]
+    TooManyTries {
+        /// When the next one is looked at, in milliseconds.
+        wait_ms: Millis,
+    },
     /// The password could not be checked.
     #[error(transparent)]
     Account(#[from] AccountError),
@@ -120,18 +128,20 @@ impl From<kv::Error> for UiaError {
 #[derive(Debug, Clone)]
 pub struct Uia {
     accounts: Arc<Accounts>,
+    tries: Tries,
 }
 
 impl Uia {
     /// Authentication of these accounts' users.
     pub fn new(accounts: Accounts) -> Self {
-        Self { accounts: Arc::new(accounts) }
+        Self { accounts: Arc::new(accounts), tries: Tries::default() }
     }
 
     /// Grants `operation` if `auth` completes one of `flows`.
     ///
     /// # Errors
-    /// [`UiaError::Challenge`] with what is still to do, [`UiaError::Changed`], [`UiaError::OtherUser`].
+    /// [`UiaError::Challenge`] with what is still to do, [`UiaError::Changed`], [`UiaError::OtherUser`],
+    /// [`UiaError::TooManyTries`].
     pub async fn check(
         &self,
         operation: &Operation,
@@ -233,7 +243,13 @@ impl Uia {
             return Err(UiaError::OtherUser);
         }
         let Some(user) = named else { return Ok(None) };
-        Ok(self.accounts.verify_password(&user, password).await?.then_some(user))
+        let begun = self.tries.begin(&user, self.accounts.clock.now());
+        begun.map_err(|wait_ms| UiaError::TooManyTries { wait_ms })?;
+        if !self.accounts.verify_password(&user, password).await? {
+            return Ok(None);
+        }
+        self.tries.succeed(&user);
+        Ok(Some(user))
     }
 
     /// The proofs of a completed session, which ends.

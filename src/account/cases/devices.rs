@@ -64,6 +64,20 @@ async fn devices_are_listed_with_name_and_last_seen() {
 }
 
 #[tokio::test]
+async fn a_long_name_is_cut_at_log_in_and_refused_later() {
+    let world = world().await;
+    let alice = world.user("alice").await;
+    let long = "ü".repeat(200);
+    let phone = NewDevice { id: Some("PHONE".into()), display_name: Some(long.clone()), refresh: false };
+    world.accounts.log_in("alice", "sesame", phone).await.unwrap();
+    let name = world.accounts.device(&alice.user, "PHONE".into()).await.unwrap().display_name.unwrap();
+    assert_eq!(name, long[..254]);
+    let refused = world.accounts.rename_device(&alice.user, "PHONE".into(), Some(&long)).await;
+    assert!(matches!(refused, Err(AccountError::DeviceNameTooLong)));
+    world.accounts.rename_device(&alice.user, "PHONE".into(), Some(&"x".repeat(255))).await.unwrap();
+}
+
+#[tokio::test]
 async fn seen_is_noted_at_most_once_per_interval() {
     let world = world().await;
     let alice = world.user("alice").await;

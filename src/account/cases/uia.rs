@@ -82,6 +82,30 @@ async fn only_the_own_password_passes() {
 }
 
 #[tokio::test]
+async fn a_password_is_guessed_ten_times_an_hour_also_at_once() {
+    let world = world().await;
+    let (alice, bob) = (world.user("alice").await, world.user("bob").await);
+    let uia = Uia::new(world.accounts.clone());
+    let check = async |user: &Issued, guess: &str| {
+        let op = Operation::new("delete_devices", Some(user.user.clone()), b"PHONE");
+        let session = challenge(uia.check(&op, &UiaFlow::password(), None).await).session;
+        uia.check(&op, &UiaFlow::password(), Some(&password(user.user.as_str(), guess, &session))).await
+    };
+    for _ in 0..9 {
+        challenge(check(&alice, "wrong").await);
+    }
+    check(&alice, "sesame").await.unwrap();
+    let guesses = futures::future::join_all((0..20).map(|_| check(&alice, "wrong"))).await;
+    let refused = guesses.iter().filter(|answer| matches!(answer, Err(UiaError::TooManyTries { .. }))).count();
+    assert_eq!(refused, 10, "a success starts anew");
+    check(&bob, "sesame").await.unwrap();
+    world.clock.advance(3_599_999);
+    assert!(matches!(check(&alice, "sesame").await, Err(UiaError::TooManyTries { wait_ms: 1 })));
+    world.clock.advance(1);
+    check(&alice, "sesame").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_stage_that_is_not_asked_for_is_refused() {
     let uia = Uia::new(world().await.accounts);
     let op = Operation::new("register", None, b"");

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use account::{AccountError, Challenge, ProfileError, Refusal, UiaError};
 use http::StatusCode;
 use ruma::api::error::ErrorCode;
@@ -22,6 +24,7 @@ impl From<AccountError> for MatrixError {
             AccountError::UnknownUser | AccountError::UnknownDevice => {
                 because(StatusCode::NOT_FOUND, ErrorCode::NotFound)
             }
+            AccountError::DeviceNameTooLong => because(StatusCode::BAD_REQUEST, ErrorCode::TooLarge),
             AccountError::BadDeviceId | AccountError::DeviceIdTaken | AccountError::BadTag => {
                 because(StatusCode::BAD_REQUEST, ErrorCode::InvalidParam)
             }
@@ -48,6 +51,7 @@ impl From<UiaError> for MatrixError {
         match error {
             UiaError::Challenge(challenge) => Self::json(StatusCode::UNAUTHORIZED, body(&challenge)),
             UiaError::Changed | UiaError::OtherUser => Self::forbidden(error.to_string()),
+            UiaError::TooManyTries { wait_ms } => Self::limited(Duration::from_millis(wait_ms)),
             UiaError::Account(error) => error.into(),
         }
     }
