@@ -81,6 +81,15 @@ async fn a_thumbnail_is_made_once_and_again_when_its_file_is_lost() {
 }
 
 #[tokio::test]
+async fn a_thumbnail_that_cannot_be_kept_is_served() {
+    let fixture = Fixture::new();
+    let id = fixture.upload(png(900, 600)).await;
+    std::fs::remove_dir_all(fixture.dir.path().join("thumbnails")).unwrap();
+    std::fs::write(fixture.dir.path().join("thumbnails"), "in the way").unwrap();
+    assert_eq!(scale(&fixture, &id, 320, 240).await.unwrap().content_type, "image/png");
+}
+
+#[tokio::test]
 async fn requests_at_once_share_one_making() {
     let fixture = Fixture::new();
     let id = fixture.upload(png(900, 600)).await;

@@ -88,7 +88,9 @@ impl Media {
     async fn make(self, hash: Hash, blob: Blob, variant: Variant) -> Result<Arc<Made>> {
         let path = self.blobs.path(Area::Files, &blob.name).ok_or(Error::NotFound)?;
         let made = self.workshop.make(&self.config, path, variant.clone()).await?;
-        self.keep(&hash, &variant, &made).await?;
+        if let Err(error) = self.keep(&hash, &variant, &made).await {
+            tracing::warn!(%error, "a thumbnail is not kept");
+        }
         Ok(Arc::new(made))
     }
 
