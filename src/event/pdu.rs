@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use ruma::{
-    CanonicalJsonObject, EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UInt,
-    UserId,
+    EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UInt, UserId,
     events::TimelineEventType,
     room_version_rules::{EventIdFormatVersion, EventsReferenceFormatVersion, RoomIdFormatVersion, RoomVersionRules},
     state_res::Event,
@@ -126,15 +125,6 @@ impl Pdu {
         Self::assemble(Bytes::from(canonical), layout, event_id, rules)
     }
 
-    /// As [`Pdu::parse`], of an object in memory.
-    ///
-    /// # Errors
-    /// [`FormatError`]; the event is then to be dropped.
-    pub fn from_object(object: &CanonicalJsonObject, rules: &RoomVersionRules) -> Result<Self, FormatError> {
-        let json = serde_json::to_vec(object).map_err(|error| FormatError::Json(JsonError::Syntax(error)))?;
-        Self::parse(&json, rules)
-    }
-
     /// The event as canonical JSON in federation format, without `unsigned` and, from room version
     /// 3 on, without `event_id`.
     #[must_use]
@@ -146,14 +136,6 @@ impl Pdu {
     #[must_use]
     pub fn is_state(&self, kind: &TimelineEventType, state_key: &str) -> bool {
         self.kind == *kind && self.state_key.as_deref() == Some(state_key)
-    }
-
-    /// The event as a tree, for functions that want one.
-    ///
-    /// # Errors
-    /// In room versions 1 to 5 when an integer does not fit 53 bits.
-    pub fn to_object(&self) -> Result<CanonicalJsonObject, JsonError> {
-        serde_json::from_slice(&self.json).map_err(JsonError::Syntax)
     }
 
     /// Builds the fields from canonical JSON whose id is known.

@@ -86,3 +86,62 @@ impl Recent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A transaction that began after so many commits and decided on `key`.
+    fn reader(begun: u64, key: &[u8]) -> Commit {
+        Commit { begun, reads: vec![key.to_vec()], ..Commit::default() }
+    }
+
+    fn remembering(capacity: usize, commits: u64) -> Recent {
+        let mut recent = Recent::with_capacity(capacity);
+        for sequence in 1..=commits {
+            recent.record(sequence, std::iter::once(&sequence.to_be_bytes()[..]), &[]);
+        }
+        recent
+    }
+
+    #[test]
+    fn who_began_before_what_is_forgotten_conflicts() {
+        let recent = remembering(4, 10);
+        assert_eq!(recent.changed.len(), 4);
+        for begun in 0..=10 {
+            assert_eq!(recent.conflicts(&reader(begun, b"never written")), begun < 6, "{begun}");
+            assert!(!recent.conflicts(&Commit { begun, ..Commit::default() }), "decided on nothing");
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_conflicts_for_those_who_began_before_it() {
+        let recent = remembering(4, 10);
+        let of_nine = 9_u64.to_be_bytes();
+        assert!(recent.conflicts(&reader(8, &of_nine)));
+        assert!(!recent.conflicts(&reader(9, &of_nine)));
+    }
+
+    #[test]
+    fn a_key_that_changes_often_is_remembered_by_its_last_change() {
+        let mut recent = Recent::with_capacity(4);
+        for sequence in 1..=9 {
+            recent.record(sequence, std::iter::once(b"key".as_slice()), &[]);
+        }
+        assert!(recent.conflicts(&reader(8, b"key")));
+        assert!(!recent.conflicts(&reader(9, b"key")));
+    }
+
+    #[test]
+    fn cleared_ranges_are_forgotten_too() {
+        let mut recent = Recent::with_capacity(64);
+        let range = |n: u8| Range { start: vec![n], end: vec![n + 1] };
+        for sequence in 1..=5 {
+            recent.record(sequence, std::iter::empty(), &[range(sequence.try_into().unwrap())]);
+        }
+        assert_eq!(recent.cleared.len(), 2);
+        assert!(recent.conflicts(&reader(2, b"z")), "one of those that are forgotten could have held it");
+        assert!(!recent.conflicts(&reader(3, b"z")));
+        assert!(recent.conflicts(&reader(4, &[5, 0])));
+    }
+}

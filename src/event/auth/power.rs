@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use ruma::{
     Int, OwnedUserId, UserId,
-    events::{StateEventType, TimelineEventType, room::power_levels::UserPowerLevel},
+    events::{TimelineEventType, room::power_levels::UserPowerLevel},
     int,
     room_version_rules::{AuthorizationRules, RoomVersionRules},
     state_res::{
@@ -34,18 +34,6 @@ impl<E: Event> PowerLevels<E> {
         let rules = rules.authorization.clone();
         let creators = RoomCreateEvent::new(create).creators(&rules).map_err(Denied)?;
         Ok(Self { creators, levels: levels.map(RoomPowerLevelsEvent::new), rules })
-    }
-
-    /// Reads the power levels from a state.
-    ///
-    /// # Errors
-    /// [`Denied`] when there is no create event, or it does not say who created the room.
-    pub fn of_state(
-        rules: &RoomVersionRules,
-        fetch_state: impl Fn(&StateEventType, &str) -> Option<E>,
-    ) -> Result<Self, Denied> {
-        let create = fetch_state(&StateEventType::RoomCreate, "").ok_or_else(|| Denied::new("no create event"))?;
-        Self::new(create, fetch_state(&StateEventType::RoomPowerLevels, ""), rules)
     }
 
     /// The users who created the room; from version 12 on their power has no limit.
@@ -114,13 +102,6 @@ impl<E: Event> PowerLevels<E> {
     pub fn notification(&self, kind: &str) -> Int {
         let levels = self.levels.as_ref().and_then(|levels| levels.notifications(&self.rules).ok().flatten());
         levels.and_then(|levels| levels.get(kind).copied()).unwrap_or(int!(50))
-    }
-
-    /// Whether `user` may act on `target` with an action of this level: kick, ban or unban.
-    #[must_use]
-    pub fn outranks(&self, user: &UserId, target: &UserId, needed: Int) -> bool {
-        let power = self.user(user);
-        power >= UserPowerLevel::Int(needed) && self.user(target) < power
     }
 
     fn level(&self, field: Field) -> Int {

@@ -303,8 +303,6 @@ fn power_levels_answer_for_local_decisions() {
         assert_eq!(power.event(&"m.poll".into(), false), ruma::int!(10));
         assert_eq!(power.event(&"m.other".into(), true), ruma::int!(50));
         assert_eq!((power.kick(), power.ban()), (ruma::int!(30), ruma::int!(50)));
-        assert!(power.outranks(&user("mia"), &user("bob"), power.kick()));
-        assert!(!power.outranks(&user("bob"), &user("mia"), power.kick()));
         let none = PowerLevels::new(&**create, None, &rules).unwrap();
         let creator = none.user(&user("alice"));
         assert_eq!(creator == UserPowerLevel::Infinite, number(&version) == 12);

@@ -73,10 +73,8 @@ fn power_or_the_same_server_may_redact() {
     let target = room.send(&[tip], "carol.other.test", "m.room.message", None, json!({})).unwrap();
     let state = room.state_before(&[target.clone()]);
     let rules = room.rules.clone();
-    let power = PowerLevels::of_state(&rules, |kind, key| {
-        room.events.get(state.get(&(kind.clone(), key.to_owned()))?).cloned()
-    })
-    .unwrap();
+    let current = |kind: &str| room.events.get(state.get(&(kind.into(), String::new()))?).cloned();
+    let power = PowerLevels::new(current("m.room.create").unwrap(), current("m.room.power_levels"), &rules).unwrap();
     let events = room.events.clone();
     let mut check = |sender: &str, id: &str| {
         let redaction = room.build(&[target.clone()], sender, "m.room.redaction", None, &json!({ "redacts": id }));
