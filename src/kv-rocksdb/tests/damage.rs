@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use kv::Error;
+use kv::{Error, Read};
 
-use super::{append, copy, directory, log, logs, open, open_with};
+use super::{LOG, append, copy, directory, log, logs, open, open_with};
 use crate::{Options, RocksDb, wal};
 
 /// A directory as `kill -9` leaves it, with 20 commits of which each was acknowledged before the next.
@@ -73,4 +73,26 @@ async fn a_damaged_end_leaves_the_marks_before_it() {
     damage(dir.path(), |bytes| bytes.iter_mut().skip(33 << 10).for_each(|byte| *byte ^= 1));
     let left = wal::durable(dir.path()).unwrap();
     assert!(0 < left && left < durable, "{left} of {durable}");
+}
+
+#[tokio::test]
+async fn a_flipped_bit_in_a_table_file_is_an_error_and_no_other_answer() {
+    let dir = directory();
+    let (engine, db) = open(dir.path());
+    for n in 0..20_u64 {
+        // Not compressible, so that rows are most of the file.
+        let noise: String =
+            (0..100_u64).map(|i| format!("{:x}", (n * 100 + i).wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
+        append(&db, &noise).await;
+    }
+    drop((engine, db));
+    let files = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path());
+    let largest = files.filter(|file| file.extension().is_some_and(|extension| extension == "sst"));
+    let table = largest.max_by_key(|file| std::fs::metadata(file).unwrap().len()).unwrap();
+    let mut bytes = std::fs::read(&table).unwrap();
+    let quarter = bytes.len() / 4;
+    bytes[quarter] ^= 1;
+    std::fs::write(table, bytes).unwrap();
+    let (_engine, db) = open(dir.path());
+    assert!(matches!(db.view().scan(&LOG, LOG.all()).collect().await, Err(Error::Engine(_))));
 }
