@@ -1,4 +1,4 @@
-//! Random identifiers and secrets from the operating system's generator.
+//! Random identifiers and secrets, from a cryptographic generator that the operating system seeds.
 
 use rand::distr::{Alphanumeric, SampleString};
 
