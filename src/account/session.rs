@@ -6,7 +6,7 @@ use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 
 use crate::{
     AccountError, Accounts, DeviceChange, Result,
-    device::{check_device_id, check_device_name},
+    device::check_device_id,
     tables::{
         ACCESS, AccessRow, DEVICES, DeviceRow, PASSWORDS, REFRESH, RefreshRow, SESSIONS, SessionRow, TokenPair, USERS,
         UserRow,
@@ -220,7 +220,6 @@ impl Accounts {
 
     /// The id and the tokens for a device that logs in.
     pub(crate) fn prepare(&self, device: &NewDevice) -> Result<(OwnedDeviceId, Tokens)> {
-        check_device_name(device.display_name.as_deref())?;
         let id = match &device.id {
             Some(id) => {
                 check_device_id(id)?;

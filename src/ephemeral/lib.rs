@@ -17,8 +17,6 @@ mod error;
 mod presence;
 mod receipts;
 pub mod tables;
-#[cfg(test)]
-mod tests;
 mod typing;
 
 pub use changes::{ReceiptChange, TypingChange};
