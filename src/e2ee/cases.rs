@@ -121,6 +121,33 @@ async fn the_same_key_may_come_again_and_another_under_its_id_may_not() {
 }
 
 #[tokio::test]
+async fn what_is_too_large_or_malformed_is_refused_and_changes_nothing() {
+    let world = World::new().await;
+    let alice = world.user("alice").await;
+    let large = BTreeMap::from([(id(1), object(json!({ "key": "x".repeat(9000) })))]);
+    let keys = |algorithms: Value, keys: Value, signatures: Value| {
+        let keys = json!({ "user_id": alice.0, "device_id": "ONE", "algorithms": algorithms, "keys": keys,
+            "signatures": signatures });
+        DeviceUpload { device_keys: Some(object(keys)), ..one_time([2], "k") }
+    };
+    let refused = [
+        DeviceUpload { one_time: large.clone(), ..DeviceUpload::default() },
+        DeviceUpload { fallback: large, ..one_time([2], "k") },
+        one_time(0..1001, "k"),
+        keys(json!([1]), json!({}), json!({})),
+        keys(json!([]), json!({ "ed25519:ONE": {} }), json!({})),
+        keys(json!([]), json!({}), json!({ "@alice:hearth.test": { "ed25519:ONE": 1 } })),
+        keys(json!([]), json!({ "ed25519:ONE": "x".repeat(60_000) }), json!({})),
+    ];
+    for upload in &refused {
+        assert!(world.upload(&alice, upload).await.is_err());
+    }
+    assert_eq!(world.claim(&alice).await, None);
+    let fine = keys(json!(["a"]), json!({ "ed25519:ONE": "k" }), json!({ alice.0.clone(): { "ed25519:ONE": "s" } }));
+    assert_eq!(world.upload(&alice, &fine).await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn a_fallback_key_serves_when_no_other_is_left_and_counts_as_used() {
     let world = World::new().await;
     let alice = world.user("alice").await;

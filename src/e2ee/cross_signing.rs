@@ -5,7 +5,9 @@ use kv::{Read, Tx};
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedDeviceId, UserId};
 
 use crate::{
-    E2eeError, Keys, Result, changes, json,
+    E2eeError, Keys, Result, changes,
+    device_keys::MAX_OWN_KEY_BYTES,
+    json,
     tables::{CROSS_SIGNING, SIGNATURES},
 };
 
@@ -124,6 +126,9 @@ impl Keys {
 fn check(user: &UserId, kind: CrossSigning, key: &CanonicalJsonObject, master: &str) -> Result<()> {
     if json::string(key, "user_id") != Some(user.as_str()) {
         return Err(E2eeError::InvalidParam("a cross-signing key is not of the user who sends it"));
+    }
+    if json::text(key).len() > MAX_OWN_KEY_BYTES {
+        return Err(E2eeError::InvalidParam("a cross-signing key is too large"));
     }
     let usage = key.get("usage").and_then(CanonicalJsonValue::as_array);
     if !usage.is_some_and(|usage| usage.iter().any(|usage| usage.as_str() == Some(kind.usage()))) {

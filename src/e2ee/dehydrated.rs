@@ -90,8 +90,8 @@ impl Dehydrated {
         .await
     }
 
-    /// Messages to the dehydrated device after `since`, and up to where these are. They stay until the device is
-    /// replaced or removed: whoever rehydrates it may have to begin anew.
+    /// Messages to the dehydrated device after `since`, up to where these are, and whether there are more. They stay
+    /// until the device is replaced or removed: whoever rehydrates it may have to begin anew.
     ///
     /// # Errors
     /// [`E2eeError::UnknownDevice`] when `device` is not the user's dehydrated one.
@@ -100,12 +100,13 @@ impl Dehydrated {
         user: &UserId,
         device: &DeviceId,
         since: Option<&Positions>,
-    ) -> Result<(Vec<String>, Positions)> {
+    ) -> Result<(Vec<String>, Positions, bool)> {
         if self.of(user).await?.device != device {
             return Err(E2eeError::UnknownDevice);
         }
         let view = self.keys.db.view();
         let Mail { messages, upto } = self.mailbox.read(&view, user, device, since, view.positions()).await?;
-        Ok((messages, upto.unwrap_or_else(|| view.positions().clone())))
+        let more = upto.is_some();
+        Ok((messages, upto.unwrap_or_else(|| view.positions().clone()), more))
     }
 }

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use account::tables::DEVICES;
 use kv::{Read, Tx};
-use ruma::{CanonicalJsonObject, DeviceId, UserId};
+use ruma::{CanonicalJsonObject, CanonicalJsonValue, DeviceId, UserId};
 
 use crate::{
     E2eeError, KeyCounts, Keys, Result, changes, json, one_time,
     tables::{DEVICE_KEYS, SIGNATURES},
 };
+
+/// Largest key of a device or user of ours, in bytes: it fits into a message to other servers with what is around it.
+pub const MAX_OWN_KEY_BYTES: usize = 60_000;
 
 /// What a device uploads.
 #[derive(Debug, Clone, Default)]
@@ -71,11 +74,17 @@ pub async fn upload_in(tx: &mut Tx, user: &UserId, device: &DeviceId, upload: &D
 
 /// Identity keys have all the parts that the specification requires, and are those of the device that sends them.
 pub fn check(user: &UserId, device: &DeviceId, keys: &CanonicalJsonObject) -> Result<()> {
-    let has_all = keys.get("algorithms").is_some_and(|algorithms| algorithms.as_array().is_some())
-        && json::member(keys, "keys").is_some()
-        && json::member(keys, "signatures").is_some();
+    let are_strings = |object: &CanonicalJsonObject| object.values().all(|value| value.as_str().is_some());
+    let algorithms = keys.get("algorithms").and_then(CanonicalJsonValue::as_array);
+    let signatures = json::member(keys, "signatures");
+    let has_all = algorithms.is_some_and(|names| names.iter().all(|name| name.as_str().is_some()))
+        && json::member(keys, "keys").is_some_and(are_strings)
+        && signatures.is_some_and(|all| all.values().all(|of| of.as_object().is_some_and(are_strings)));
     if !has_all {
         return Err(E2eeError::Malformed("device_keys need algorithms, keys and signatures"));
+    }
+    if json::text(keys).len() > MAX_OWN_KEY_BYTES {
+        return Err(E2eeError::InvalidParam("the keys are too large to be told to other servers"));
     }
     let (of, sent) =
         ((json::string(keys, "user_id"), json::string(keys, "device_id")), (user.as_str(), device.as_str()));

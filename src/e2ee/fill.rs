@@ -63,7 +63,6 @@ impl Fill {
             return Ok(false);
         }
         let now = self.count(tx, user, device).await?;
-        tracing::warn!(%user, %device, waiting = now, "too many messages wait for a device");
         count.store(now.saturating_add(1), Ordering::Relaxed);
         Ok(now < limit)
     }

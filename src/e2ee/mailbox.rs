@@ -13,6 +13,9 @@ use crate::{
     tables::{MAIL, RECEIVED, RECEIVED_LOG, SENT, SENT_LOG},
 };
 
+/// Devices whose box was full.
+type Full = Vec<(OwnedUserId, OwnedDeviceId)>;
+
 /// Messages in one response.
 const PER_RESPONSE: usize = 100;
 
@@ -91,19 +94,22 @@ impl Mailbox {
     ) -> Result<bool> {
         let (user, device) = sender;
         let now = self.clock.now();
-        kv::retry(|| async {
+        let full = kv::retry(|| async {
             let mut tx = self.db.begin();
             if tx.has(&SENT, (user, device, kind, transaction)).await? {
-                return Ok(false);
+                return Ok(None);
             }
             tx.put(&SENT, (user, device, kind, transaction), &now);
             tx.put(&SENT_LOG, (now, user, device, kind, transaction), &());
-            self.deliver_all(&mut tx, user, kind, targets).await?;
+            let full = self.deliver_all(&mut tx, user, kind, targets).await?;
             also(&mut tx);
             tx.commit().await?;
-            Ok(true)
+            Ok::<_, crate::E2eeError>(Some(full))
         })
-        .await
+        .await?;
+        let Some(full) = full else { return Ok(false) };
+        dropped(user, kind, &full);
+        Ok(true)
     }
 
     /// Delivers what a user of another server sends, once for each `id` of that server. Returns when it is stored.
@@ -113,27 +119,31 @@ impl Mailbox {
     pub async fn receive(&self, sender: &UserId, id: &str, kind: &str, targets: &Targets) -> Result<()> {
         let origin = sender.server_name();
         let now = self.clock.now();
-        kv::retry(|| async {
+        let full = kv::retry(|| async {
             let mut tx = self.db.begin();
             if tx.has(&RECEIVED, (origin.as_str(), id)).await? {
-                return Ok(());
+                return Ok(Full::new());
             }
             tx.put(&RECEIVED, (origin.as_str(), id), &now);
             tx.put(&RECEIVED_LOG, (now, origin.as_str(), id), &());
-            self.deliver_all(&mut tx, sender, kind, targets).await?;
+            let full = self.deliver_all(&mut tx, sender, kind, targets).await?;
             tx.commit().await?;
-            Ok(())
+            Ok::<_, crate::E2eeError>(full)
         })
-        .await
+        .await?;
+        dropped(sender, kind, &full);
+        Ok(())
     }
 
-    async fn deliver_all(&self, tx: &mut Tx, sender: &UserId, kind: &str, targets: &Targets) -> Result<()> {
+    /// Puts messages into `tx`; the devices that get none because too many wait for them.
+    async fn deliver_all(&self, tx: &mut Tx, sender: &UserId, kind: &str, targets: &Targets) -> Result<Full> {
+        let mut full = Full::new();
         for (target, devices) in targets {
             if target.server_name() == self.server {
-                self.deliver(tx, sender, kind, target, devices).await?;
+                full.extend(self.deliver(tx, sender, kind, target, devices).await?);
             }
         }
-        Ok(())
+        Ok(full)
     }
 
     /// The first messages to a device after `since` up to `upto`.
@@ -198,7 +208,7 @@ impl Mailbox {
 }
 
 impl Mailbox {
-    /// Puts messages to devices of `target` into `tx`.
+    /// Puts messages to devices of `target` into `tx`; the devices whose box is full.
     async fn deliver(
         &self,
         tx: &mut Tx,
@@ -206,7 +216,7 @@ impl Mailbox {
         kind: &str,
         target: &UserId,
         contents: &BTreeMap<String, String>,
-    ) -> Result<()> {
+    ) -> Result<Full> {
         let mut messages: BTreeMap<OwnedDeviceId, &str> = BTreeMap::new();
         if let Some(content) = contents.get("*") {
             let devices = tx.scan(&DEVICES, DEVICES.under(&(target,))).collect().await?;
@@ -214,18 +224,31 @@ impl Mailbox {
         }
         let named = contents.iter().filter(|(device, _)| *device != "*");
         messages.extend(named.map(|(device, content)| (device.as_str().into(), content.as_str())));
-        let mut slot = None;
+        let (mut slot, mut full) = (None, Full::new());
         for (device, content) in messages {
-            if tx.has(&DEVICES, (target, &device)).await? && self.fill.takes(tx, target, &device).await? {
-                let slot = *slot.get_or_insert_with(|| tx.stamp());
-                let [kind, sender] = [kind, sender.as_str()].map(|text| serde_json::Value::from(text).to_string());
-                let message = format!("{{\"type\":{kind},\"sender\":{sender},\"content\":{content}}}");
-                tx.put(&MAIL, (target, &device, slot), &message);
+            if !tx.has(&DEVICES, (target, &device)).await? {
+                continue;
             }
+            if !self.fill.takes(tx, target, &device).await? {
+                full.push((target.to_owned(), device));
+                continue;
+            }
+            let slot = *slot.get_or_insert_with(|| tx.stamp());
+            let [kind, sender] = [kind, sender.as_str()].map(|text| serde_json::Value::from(text).to_string());
+            let message = format!("{{\"type\":{kind},\"sender\":{sender},\"content\":{content}}}");
+            tx.put(&MAIL, (target, &device, slot), &message);
         }
         if let Some(slot) = slot {
             tx.announce(Topic::User(target.to_owned()), slot);
         }
-        Ok(())
+        Ok(full)
+    }
+}
+
+/// Counts messages that were dropped because too many wait, and says whose.
+fn dropped(sender: &UserId, kind: &str, full: &Full) {
+    metrics::counter!("hearth_to_device_dropped_total").increment(u64::try_from(full.len()).unwrap_or(u64::MAX));
+    for (user, device) in full {
+        tracing::warn!(%sender, kind, %user, %device, "a message was dropped: too many wait for the device");
     }
 }

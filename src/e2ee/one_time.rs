@@ -13,6 +13,13 @@ use crate::{
 /// Every client reads its count, also when there are none.
 const USUAL: &str = "signed_curve25519";
 
+/// Most keys in one upload.
+const MAX_PER_UPLOAD: usize = 1000;
+/// Most unclaimed keys of one algorithm that are kept for a device; clients keep 50.
+const MAX_UNCLAIMED: u64 = 20_000;
+/// Largest one-time or fallback key in bytes.
+const MAX_KEY_BYTES: usize = 8192;
+
 /// What a device has left of its keys.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeyCounts {
@@ -30,6 +37,12 @@ pub fn algorithm(id: &str) -> Result<&str> {
     }
 }
 
+/// The text of a one-time or fallback key as it is stored.
+fn text(key: &CanonicalJsonObject) -> Result<String> {
+    let text = json::text(key);
+    if text.len() > MAX_KEY_BYTES { Err(E2eeError::InvalidParam("a key is too large")) } else { Ok(text) }
+}
+
 /// Adds one-time keys in `tx`.
 pub async fn add(
     tx: &mut Tx,
@@ -38,10 +51,13 @@ pub async fn add(
     slot: Slot,
     keys: &BTreeMap<String, CanonicalJsonObject>,
 ) -> Result<()> {
+    if keys.len() > MAX_PER_UPLOAD {
+        return Err(E2eeError::InvalidParam("too many keys at once"));
+    }
     let mut added: BTreeMap<&str, u64> = BTreeMap::new();
     for (index, (id, key)) in (0..).zip(keys) {
         let algorithm = algorithm(id)?;
-        let text = json::text(key);
+        let text = text(key)?;
         let hash = *blake3::hash(text.as_bytes()).as_bytes();
         match tx.get(&ONE_TIME_IDS, (user, device, id)).await? {
             Some(seen) if seen.hash == hash => continue,
@@ -55,8 +71,11 @@ pub async fn add(
     for (algorithm, n) in added {
         // Keys of another writer may come before.
         tx.delete(&HEADS, (user, device, algorithm));
-        let count = tx.get(&COUNTS, (user, device, algorithm)).await?.unwrap_or(0);
-        tx.put(&COUNTS, (user, device, algorithm), &count.saturating_add(n));
+        let count = tx.get(&COUNTS, (user, device, algorithm)).await?.unwrap_or(0).saturating_add(n);
+        if count > MAX_UNCLAIMED {
+            return Err(E2eeError::InvalidParam("too many keys are unclaimed"));
+        }
+        tx.put(&COUNTS, (user, device, algorithm), &count);
     }
     Ok(())
 }
@@ -68,9 +87,12 @@ pub async fn set_fallbacks(
     device: &DeviceId,
     keys: &BTreeMap<String, CanonicalJsonObject>,
 ) -> Result<()> {
+    if keys.len() > MAX_PER_UPLOAD {
+        return Err(E2eeError::InvalidParam("too many keys at once"));
+    }
     for (id, key) in keys {
         let algorithm = algorithm(id)?;
-        let key = StoredKey { id: id.clone(), json: json::text(key) };
+        let key = StoredKey { id: id.clone(), json: text(key)? };
         let old = tx.get(&FALLBACK, (user, device, algorithm)).await?;
         if old.is_none_or(|old| old.key != key) {
             tx.put(&FALLBACK, (user, device, algorithm), &Fallback { key, used: false });

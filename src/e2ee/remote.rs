@@ -14,6 +14,9 @@ use crate::{
 /// Largest key of a device or user that is kept, in bytes.
 pub const MAX_KEY_BYTES: usize = 65_536;
 
+/// Longest name of a device that is kept, in bytes.
+const MAX_NAME_BYTES: usize = 1024;
+
 /// The keys of a user as their server tells them, checked by [`identity_keys`] and [`cross_signing_key`].
 #[derive(Debug, Clone, Default)]
 pub struct RemoteKeys {
@@ -35,6 +38,17 @@ pub fn identity_keys(user: &UserId, device: &DeviceId, text: &str) -> Option<Str
         && keys.get("signatures").is_none_or(|signatures| signatures.as_object().is_some())
         && keys.get("unsigned").is_none_or(|unsigned| unsigned.as_object().is_some());
     is_right.then(|| json::text(&keys))
+}
+
+/// Identity keys, as [`identity_keys`] gives them, with the name that the device has for others.
+pub fn named(text: String, name: Option<&str>) -> String {
+    let Some(name) = name.filter(|name| name.len() <= MAX_NAME_BYTES) else { return text };
+    let mut keys = json::object(&text);
+    let empty = || CanonicalJsonValue::Object(CanonicalJsonObject::new());
+    if let CanonicalJsonValue::Object(unsigned) = keys.entry("unsigned".to_owned()).or_insert_with(empty) {
+        unsigned.insert("device_display_name".to_owned(), CanonicalJsonValue::String(name.to_owned()));
+    }
+    json::text(&keys)
 }
 
 /// A cross-signing key as it is kept, if it is one of `user` for this use.
@@ -114,11 +128,11 @@ impl Keys {
         Ok(())
     }
 
-    /// Forgets the keys of a user of another server, in `tx`.
+    /// Forgets the keys of a user of another server, in `tx`. What our users have signed stays: they verified that
+    /// key, and it is shown again when it comes again.
     pub fn forget_remote(tx: &mut Tx, user: &UserId) {
         tx.clear(&DEVICE_KEYS, &(user,));
         tx.clear(&CROSS_SIGNING, &(user,));
-        tx.clear(&SIGNATURES, &(user,));
     }
 }
 
@@ -135,17 +149,21 @@ async fn put_device(tx: &mut Tx, user: &UserId, device: &DeviceId, keys: Option<
     Ok(true)
 }
 
-/// Whether that changed something. Signatures of a key that is replaced by another one go with it.
+/// Whether that changed something. Only master keys of other servers' users are signed here, so with a new one go the
+/// signatures of all others.
 async fn put_key(tx: &mut Tx, user: &UserId, kind: CrossSigning, key: Option<&String>) -> kv::Result<bool> {
     let old = tx.get(&CROSS_SIGNING, (user, kind.code())).await?;
     if old.as_ref() == key {
         return Ok(false);
     }
-    let public = |text: &String| cross_signing::public(&json::object(text));
-    if let Some(old) = old.as_ref().and_then(public)
-        && key.and_then(public).as_ref() != Some(&old)
+    if let Some(public) = key.and_then(|text| cross_signing::public(&json::object(text)))
+        && kind == CrossSigning::Master
     {
-        tx.clear(&SIGNATURES, &(user, old.as_str()));
+        for ((_, target, ..), _) in tx.scan(&SIGNATURES, SIGNATURES.under(&(user,))).by(16).collect().await? {
+            if target != public {
+                tx.clear(&SIGNATURES, &(user, target.as_str()));
+            }
+        }
     }
     match key {
         Some(key) => tx.put(&CROSS_SIGNING, (user, kind.code()), key),

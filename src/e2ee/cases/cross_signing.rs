@@ -7,7 +7,7 @@ use ruma::{
 };
 
 use super::*;
-use crate::{CrossSigningUpload, Failure};
+use crate::{CrossSigningUpload, Failure, RemoteKeys};
 
 fn parse(key: &serde_json::value::RawValue) -> CanonicalJsonObject {
     serde_json::from_str(key.get()).unwrap()
@@ -107,4 +107,42 @@ async fn signatures_are_taken_from_the_right_key_and_shown_to_whom_they_concern(
     let shown = parse(&shown[&OwnedDeviceId::from("ONE")]);
     assert_eq!(shown["unsigned"], CanonicalJsonValue::Object(object(json!({}))));
     assert_eq!(crate::json::signatures_of(&shown, alice.as_str()).count(), 1);
+}
+
+#[tokio::test]
+async fn a_verified_user_of_another_server_stays_verified_until_they_have_another_master_key() {
+    let world = World::on(Memory::new()).await;
+    let (alice, _) = world.user("alice").await;
+    let carl = OwnedUserId::try_from("@carl:other.test").unwrap();
+    let [master, others, of_carl, new] = [(); 4].map(|()| Pair::new());
+    let upload = CrossSigningUpload {
+        master: Some(master.key(&alice, "master")),
+        user_signing: Some(master.sign(&alice, &others.key(&alice, "user_signing"))),
+        ..CrossSigningUpload::default()
+    };
+    world.keys.upload_cross_signing(&alice, &upload).await.unwrap();
+    let put = async |pair: &Pair| {
+        let keys = RemoteKeys { master: Some(crate::json::text(&pair.key(&carl, "master"))), ..RemoteKeys::default() };
+        let mut tx = world.db.begin();
+        Keys::replace_remote(&mut tx, &carl, &keys).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let signed = async || {
+        let seen = world.keys.query(Some(&alice), &carl, &[]).await.unwrap().master;
+        seen.is_some_and(|key| crate::json::signatures_of(&parse(&key), alice.as_str()).count() == 1)
+    };
+    put(&of_carl).await;
+    let verified = others.sign(&alice, &of_carl.key(&carl, "master"));
+    assert_eq!(world.keys.add_signatures(&alice, &carl, &of_carl.1, &verified).await.unwrap(), Ok(()));
+    assert!(signed().await);
+    let mut tx = world.db.begin();
+    Keys::forget_remote(&mut tx, &carl);
+    tx.commit().await.unwrap();
+    assert!(!signed().await, "nothing is known of them");
+    put(&of_carl).await;
+    assert!(signed().await, "the same key came again");
+    put(&new).await;
+    assert!(!signed().await);
+    put(&of_carl).await;
+    assert!(!signed().await, "what was replaced does not come back");
 }

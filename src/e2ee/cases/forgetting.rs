@@ -36,9 +36,10 @@ async fn a_dehydrated_device_gets_messages_until_another_takes_its_place() {
     for n in 0..120 {
         world.send(&alice, &n.to_string(), &alice.0, "*", n).await;
     }
-    let (first, upto) = devices.events(&alice.0, &dry.1, None).await.unwrap();
-    let (rest, end) = devices.events(&alice.0, &dry.1, Some(&upto)).await.unwrap();
+    let (first, upto, more) = devices.events(&alice.0, &dry.1, None).await.unwrap();
+    let (rest, end, no_more) = devices.events(&alice.0, &dry.1, Some(&upto)).await.unwrap();
     assert_eq!((first.len(), rest.len()), (100, 20));
+    assert!(more && !no_more);
     assert!(devices.events(&alice.0, &dry.1, Some(&end)).await.unwrap().0.is_empty());
     assert_eq!(devices.events(&alice.0, &dry.1, None).await.unwrap().0, first, "they stay");
     devices.put(&alice.0, &new_dehydrated(&alice.0, "WET")).await.unwrap();

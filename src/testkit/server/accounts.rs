@@ -232,7 +232,9 @@ async fn well_known_documents_are_served_where_they_are_configured() {
         .await;
     let get =
         async |name: &str| server.http().send(Method::GET, &format!("/.well-known/matrix/{name}"), None, "").await;
-    assert_eq!(get("client").await.ok(), json!({ "m.homeserver": { "base_url": "https://matrix.test.example" } }));
+    let document = get("client").await.ok();
+    assert_eq!(document["m.homeserver"], json!({ "base_url": "https://matrix.test.example" }));
+    assert_eq!(document["org.matrix.msc3814"], true);
     assert_eq!(refused(&get("server").await), (404, "M_NOT_FOUND".into()));
     assert_eq!(refused(&get("support").await), (404, "M_NOT_FOUND".into()));
     server.stop().await;

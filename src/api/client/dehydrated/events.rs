@@ -23,7 +23,17 @@ pub struct Args {
 #[derive(Serialize)]
 struct Answer {
     events: Vec<Box<RawValue>>,
-    next_batch: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_batch: Option<String>,
+}
+
+/// How a client finds out that there are no more events.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    /// It gets none.
+    NoEvents,
+    /// It is not told where to go on.
+    NoToken,
 }
 
 /// `POST /_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device/{device_id}/events`
@@ -34,7 +44,7 @@ pub async fn events(
     PathArgs(device): PathArgs<OwnedDeviceId>,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<RawReply, MatrixError> {
-    answer(&dehydrated, &sync, &user, &device, body.next_batch.as_deref()).await
+    answer(&dehydrated, &sync, &user, &device, body.next_batch.as_deref(), End::NoEvents).await
 }
 
 /// `GET /_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device/{device_id}/events`
@@ -46,7 +56,7 @@ pub async fn later_events(
     args: Result<Query<Args>, QueryRejection>,
 ) -> Result<RawReply, MatrixError> {
     let Query(args) = args.map_err(|error| MatrixError::invalid_param(error.body_text()))?;
-    answer(&dehydrated, &sync, &user, &device, args.from.as_deref()).await
+    answer(&dehydrated, &sync, &user, &device, args.from.as_deref(), End::NoToken).await
 }
 
 async fn answer(
@@ -55,11 +65,13 @@ async fn answer(
     user: &UserId,
     device: &OwnedDeviceId,
     from: Option<&str>,
+    end: End,
 ) -> Result<RawReply, MatrixError> {
     let since = sync.since(from)?;
-    let (messages, upto) = dehydrated.events(user, device, since.as_ref()).await?;
+    let (messages, upto, more) = dehydrated.events(user, device, since.as_ref()).await?;
     let events: Result<_, _> = messages.into_iter().map(RawValue::from_string).collect();
     let events = events.map_err(|error| MatrixError::internal(&error))?;
-    let answer = Answer { events, next_batch: sync.token(&upto) };
+    let next_batch = (more || end == End::NoEvents).then(|| sync.token(&upto));
+    let answer = Answer { events, next_batch };
     Ok(serde_json::to_vec(&answer).map_err(|error| MatrixError::internal(&error))?.into())
 }
