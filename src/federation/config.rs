@@ -15,6 +15,8 @@ pub struct Config {
     pub allowed_servers: Vec<String>,
     /// Servers that are neither talked to nor listened to, as names with * and ?. This list wins.
     pub denied_servers: Vec<String>,
+    /// Whether other servers are told what users call their devices.
+    pub tell_device_names: bool,
     /// PEM files with authorities that are trusted besides the system's.
     pub extra_root_certificates: Vec<PathBuf>,
     /// Whether servers may be reached under private addresses. For tests: it opens the internal network.
@@ -30,6 +32,7 @@ impl Default for Config {
             trusted_key_servers: vec![ruma::owned_server_name!("matrix.org")],
             allowed_servers: Vec::new(),
             denied_servers: Vec::new(),
+            tell_device_names: false,
             extra_root_certificates: Vec::new(),
             allow_private_addresses: false,
             accept_invalid_certificates: false,

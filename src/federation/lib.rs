@@ -22,7 +22,7 @@ pub mod x_matrix;
 
 pub use client::{Answer, Answers, Backoff, Call, CallError, Client};
 pub use config::Config;
-pub use devices::{Claims, DeviceError, KeyAnswers, RemoteDevices};
+pub use devices::{Claims, DeviceError, JoinsProjection, KeyAnswers, RemoteDevices};
 pub use inbound::{Checks, Edus, Inbound, InboundError};
 pub use keys::{KeyError, OldKey, OwnKeys, ServerKeys};
 pub use membership::{MembershipError, Memberships};

@@ -11,7 +11,9 @@ use appservice::Appservices;
 use base::Clock;
 use e2ee::{Backups, Dehydrated, Keys, KeysProjection, Mailbox};
 use ephemeral::{Presence, Receipts, Typing};
-use federation::{Checks, Client, Edus, Inbound, Memberships, Policy, Queue, RemoteDevices, ServerKeys};
+use federation::{
+    Checks, Client, Edus, Inbound, JoinsProjection, Memberships, Policy, Queue, RemoteDevices, ServerKeys,
+};
 use flows::{Flows, Notices};
 use kv::{Db, Engine, TableInfo};
 use kv_rocksdb::RocksDb;
@@ -19,7 +21,6 @@ use media::{Media, Previews};
 use outbound::Outbound;
 use push::{Counts, CountsProjection, Pushers, PushersProjection, Rules, Subscriptions};
 use room::{Projection, Rooms};
-use ruma::ServerName;
 use search::Search;
 use sync::{Sources, Sync};
 use tokio::sync::watch;
@@ -69,8 +70,13 @@ fn device_projections() -> Vec<Box<dyn DeviceProjection>> {
 }
 
 /// What is derived from every event, in the transaction that appends it.
-fn event_projections(server: &ServerName) -> Vec<Box<dyn Projection>> {
-    vec![Box::new(CountsProjection::new(server))]
+fn event_projections(config: &Config) -> Vec<Box<dyn Projection>> {
+    let server = &config.server_name;
+    let mut projections: Vec<Box<dyn Projection>> = vec![Box::new(CountsProjection::new(server))];
+    if config.federation.enabled {
+        projections.push(Box::new(JoinsProjection::new(server.clone())));
+    }
+    projections
 }
 
 /// How the memory budget is shared, in bytes.
@@ -153,7 +159,7 @@ impl Wired {
             signer,
             config.rooms.clone(),
             shares.rooms,
-            event_projections(&server),
+            event_projections(config),
         )
         .with_policy_servers(Arc::new(client.clone()));
         let account_data = AccountData::new(db.clone());
@@ -169,7 +175,8 @@ impl Wired {
             clock.clone(),
             client.clone(),
             outgoing.clone(),
-        );
+        )
+        .telling_names(config.federation.tell_device_names);
         let edus = Edus {
             typing: typing.clone(),
             receipts: receipts.clone(),

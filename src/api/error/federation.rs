@@ -40,6 +40,7 @@ impl From<DeviceError> for MatrixError {
     fn from(error: DeviceError) -> Self {
         match error {
             DeviceError::UnknownUser => Self::not_found(error.to_string()),
+            DeviceError::TooLarge => Self::too_large(error.to_string()),
             DeviceError::Keys(error) => error.into(),
             DeviceError::Room(error) => error.into(),
             DeviceError::Store(_) => Self::internal(&error),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use account::tables::DEVICES;
 use kv::{Read, Tx, View};
-use ruma::{OwnedDeviceId, OwnedServerName, UserId};
+use ruma::{DeviceId, OwnedDeviceId, OwnedServerName, ServerName, UserId};
 use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
@@ -17,7 +17,26 @@ use super::{
 pub(super) const FIRST: u64 = 1;
 
 /// The devices of a user as other servers see them.
-type Devices = BTreeMap<OwnedDeviceId, Option<Box<RawValue>>>;
+pub(super) type Devices = BTreeMap<OwnedDeviceId, DeviceInfo>;
+
+/// A device as other servers see it.
+#[derive(Debug)]
+pub(super) struct DeviceInfo {
+    /// Its identity keys, if it has any.
+    pub keys: Option<Box<RawValue>>,
+    /// What its user calls it, if other servers may know.
+    pub name: Option<String>,
+    /// Of all that counts as a change: also of a name that nobody is told.
+    hash: [u8; 32],
+}
+
+/// What is told of a device.
+pub(super) enum Told<'a> {
+    /// How it is.
+    Is(&'a DeviceInfo),
+    /// That it is gone.
+    Deleted,
+}
 
 /// What is to be told of a user.
 struct News<'a> {
@@ -52,9 +71,11 @@ impl RemoteDevices {
     pub(super) async fn told_of(&self, view: &View, user: &UserId) -> Result<(Devices, [Option<Box<RawValue>>; 2])> {
         let mut keys = self.keys.query_in(view, None, user, &[]).await?;
         let rows = view.scan(&DEVICES, DEVICES.under(&(user,))).collect().await?;
-        let devices = rows.into_iter().map(|((_, device), _)| {
+        let devices = rows.into_iter().map(|((_, device), row)| {
             let keys = keys.devices.remove(&device);
-            (device, keys)
+            let hash = hash(keys.as_deref(), row.display_name.as_deref());
+            let name = row.display_name.filter(|_| self.tells_names);
+            (device, DeviceInfo { keys, name, hash })
         });
         Ok((devices.collect(), [keys.master, keys.self_signing]))
     }
@@ -75,17 +96,15 @@ impl RemoteDevices {
         let mut stream = stored.unwrap_or(FIRST);
         let mut told: BTreeMap<_, _> = tx.scan(&TOLD, TOLD.under(&(user,))).collect().await?.into_iter().collect();
         let mut changed = false;
-        for (device, keys) in &news.devices {
-            let now = hash(keys.as_deref());
-            if told.remove(&(user.to_owned(), device.clone())) != Some(now) {
-                let keys = keys.as_ref().map(|keys| ("keys", json!(keys)));
-                self.put_device(tx, news, device, &mut stream, keys);
-                tx.put(&TOLD, (user, device), &now);
+        for (device, info) in &news.devices {
+            if told.remove(&(user.to_owned(), device.clone())) != Some(info.hash) {
+                self.put_device(tx, news, device, &mut stream, &Told::Is(info));
+                tx.put(&TOLD, (user, device), &info.hash);
                 changed = true;
             }
         }
         for (_, device) in told.into_keys() {
-            self.put_device(tx, news, &device, &mut stream, Some(("deleted", true.into())));
+            self.put_device(tx, news, &device, &mut stream, &Told::Deleted);
             tx.delete(&TOLD, (user, &device));
             changed = true;
         }
@@ -96,24 +115,11 @@ impl RemoteDevices {
         Ok(changed)
     }
 
-    fn put_device(
-        &self,
-        tx: &mut Tx,
-        news: &News<'_>,
-        device: &OwnedDeviceId,
-        stream: &mut u64,
-        what: Option<(&str, Value)>,
-    ) {
+    fn put_device(&self, tx: &mut Tx, news: &News<'_>, device: &OwnedDeviceId, stream: &mut u64, told: &Told<'_>) {
         let previous = *stream;
         // Goes on with the clock, so that numbers do not come again after a restore.
         *stream = news.now.max(previous.saturating_add(1));
-        let mut content = Map::new();
-        content.insert("user_id".to_owned(), news.user.as_str().into());
-        content.insert("device_id".to_owned(), device.as_str().into());
-        content.insert("stream_id".to_owned(), (*stream).into());
-        content.insert("prev_id".to_owned(), vec![previous].into());
-        content.extend(what.map(|(name, value)| (name.to_owned(), value)));
-        self.put_all(tx, news, &json!({ "edu_type": "m.device_list_update", "content": content }));
+        self.put_all(tx, news, &device_edu(news.user, device, (*stream, vec![previous]), told));
     }
 
     async fn put_cross_signing(&self, tx: &mut Tx, news: &News<'_>) -> Result<bool> {
@@ -121,7 +127,7 @@ impl RemoteDevices {
         if master.is_none() {
             return Ok(false);
         }
-        let now = [hash(master.as_deref()), hash(self_signing.as_deref())].concat();
+        let now = [hash(master.as_deref(), None), hash(self_signing.as_deref(), None)].concat();
         let now = *blake3::hash(&now).as_bytes();
         if tx.get(&TOLD_KEYS, news.user).await? == Some(now) {
             return Ok(false);
@@ -137,14 +143,40 @@ impl RemoteDevices {
 
     fn put_all(&self, tx: &mut Tx, news: &News<'_>, edu: &Value) {
         for server in &news.servers {
+            self.put_each(tx, news.user, server, std::slice::from_ref(edu));
+        }
+    }
+
+    /// Puts what a server is told of `user` into `tx`.
+    pub(super) fn put_each(&self, tx: &mut Tx, user: &UserId, server: &ServerName, edus: &[Value]) {
+        for edu in edus {
             if let Err(error) = self.queue.put_edu(tx, server, edu) {
                 // Too large to be sent: they ask for the list when they see a gap.
-                tracing::warn!(user = %news.user, %error, "a change of a device was not told");
+                tracing::warn!(%user, %server, %error, "a change of a device was not told");
             }
         }
     }
 }
 
-fn hash(keys: Option<&RawValue>) -> [u8; 32] {
-    keys.map_or([0; 32], |keys| *blake3::hash(keys.get().as_bytes()).as_bytes())
+/// `m.device_list_update` with a number and those before it.
+pub(super) fn device_edu(user: &UserId, device: &DeviceId, (id, previous): (u64, Vec<u64>), told: &Told<'_>) -> Value {
+    let mut content = Map::new();
+    content.insert("user_id".to_owned(), user.as_str().into());
+    content.insert("device_id".to_owned(), device.as_str().into());
+    content.insert("stream_id".to_owned(), id.into());
+    content.insert("prev_id".to_owned(), previous.into());
+    match told {
+        Told::Is(info) => {
+            content.extend(info.keys.as_ref().map(|keys| ("keys".to_owned(), json!(keys))));
+            content.extend(info.name.as_deref().map(|name| ("device_display_name".to_owned(), name.into())));
+        }
+        Told::Deleted => drop(content.insert("deleted".to_owned(), true.into())),
+    }
+    json!({ "edu_type": "m.device_list_update", "content": content })
+}
+
+fn hash(keys: Option<&RawValue>, name: Option<&str>) -> [u8; 32] {
+    let keys = keys.map_or([0; 32], |keys| *blake3::hash(keys.get().as_bytes()).as_bytes());
+    // A name that is empty is one, too.
+    name.map_or(keys, |name| *blake3::keyed_hash(&keys, name.as_bytes()).as_bytes())
 }

@@ -52,6 +52,8 @@ pub struct UserDevice {
     pub device_id: OwnedDeviceId,
     /// Its keys, if it has any.
     pub keys: Option<Box<RawValue>>,
+    /// What its user calls it, if we may know.
+    pub device_display_name: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -13,15 +13,24 @@ use super::{
 /// How often it is looked for changes without being told of any, which also repeats what failed.
 const PERIOD: Duration = Duration::from_secs(60);
 
+/// So many changes of users of other servers are not passed over again and again.
+const MANY: usize = 100;
+
 impl RemoteDevices {
     /// Tells other servers of changes as they come. Never ends.
     pub(super) async fn announce_all(&self) {
         loop {
-            if let Err(error) = self.announce().await {
+            if let Err(error) = self.announce_new().await {
                 tracing::warn!(%error, "changes of devices were not told to other servers and will be");
             }
             let _ = tokio::time::timeout(PERIOD, self.changed.notified()).await;
         }
+    }
+
+    async fn announce_new(&self) -> Result<()> {
+        self.announce().await?;
+        self.introduce().await?;
+        Ok(())
     }
 
     /// Tells other servers what they do not know of our users; of how many users.
@@ -40,12 +49,13 @@ impl RemoteDevices {
             let to = Stamp { writer, n: n.saturating_add(1) };
             users.extend(self.keys.changed(&view, from, to).await?);
         }
+        let looked_at = users.len();
         users.retain(|user| self.is_ours(user));
         for user in &users {
             self.announce_user(user).await?;
         }
-        if users.is_empty() && followed.upto != kv::Positions::default() {
-            // Nothing to remember: the same is found next time at no cost.
+        if users.is_empty() && looked_at < MANY && followed.upto != kv::Positions::default() {
+            // Nothing to remember: the same is found next time at little cost.
             return Ok(0);
         }
         let mut tx = self.db.begin().relaxed();

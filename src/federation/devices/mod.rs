@@ -8,7 +8,8 @@
 //! - A list is answered from what is kept only while its user and somebody here have been in a common room ever since
 //!   it was fetched, and nothing is known to be missing: else their server is asked.
 //! - What a server says of its users is stored before it is acknowledged; a gap leads to asking for all.
-//! - Other servers are told of every change once, in the transaction that remembers that they were.
+//! - Other servers are told of every change once, in the transaction that remembers that they were; of a user who comes
+//!   into a room with them, once after the join.
 
 mod announce;
 mod ask;
@@ -16,6 +17,7 @@ mod ask;
 mod cases;
 mod claim;
 mod follow;
+mod joins;
 mod lists;
 mod query;
 mod receive;
@@ -35,17 +37,21 @@ use tokio::sync::Notify;
 
 pub use ask::{AskKeys, Claimed, ClaimedKeys, Queried, UserDevice, UserDevices};
 pub use claim::Claims;
+pub use joins::JoinsProjection;
 pub use query::{KeyAnswers, Wanted};
 pub use serve::DeviceList;
 
 use crate::{Client, queue::Queue};
 
-/// Why something about devices could not be done: only storage fails, other servers are answered for.
+/// Why something about devices could not be done; other servers are answered for.
 #[derive(Debug, thiserror::Error)]
 pub enum DeviceError {
     /// There is no such user here.
     #[error("there is no such user on this server")]
     UnknownUser,
+    /// A message to a device of another server is larger than servers take.
+    #[error("a message to a device is too large for its server")]
+    TooLarge,
     /// Keys.
     #[error(transparent)]
     Keys(#[from] e2ee::E2eeError),
@@ -63,7 +69,7 @@ impl kv::Conflicts for DeviceError {
             Self::Store(error) => error.is_conflict(),
             Self::Keys(error) => error.is_conflict(),
             Self::Room(error) => error.is_conflict(),
-            Self::UnknownUser => false,
+            Self::UnknownUser | Self::TooLarge => false,
         }
     }
 }
@@ -82,13 +88,15 @@ pub struct RemoteDevices {
     rooms: Rooms,
     servers: Arc<dyn AskKeys>,
     queue: Queue,
-    /// Rings when devices of somebody changed.
+    /// Whether other servers are told what users call their devices.
+    tells_names: bool,
+    /// Rings when devices of somebody changed, or a user of ours came into a room.
     changed: Arc<Notify>,
     /// Rings when a list is to be fetched anew.
     stale: Arc<Notify>,
 }
 
-/// Rings when devices of a user of `own` change.
+/// Rings when devices of a user of `own` change, or the rooms that such a user is in.
 #[derive(Debug)]
 struct Bell {
     own: OwnedServerName,
@@ -99,8 +107,10 @@ impl Observer for Bell {
     fn record(&self, _: &[Announcement]) {}
 
     fn wake(&self, changes: &[Announcement]) {
-        let ours =
-            |change: &Announcement| matches!(&change.topic, Topic::Devices(user) if user.server_name() == self.own);
+        let ours = |change: &Announcement| match &change.topic {
+            Topic::Devices(user) | Topic::Memberships(user) => user.server_name() == self.own,
+            _ => false,
+        };
         if changes.iter().any(ours) {
             self.changed.notify_one();
         }
@@ -125,7 +135,13 @@ impl RemoteDevices {
         let (db, own) = (rooms.db().clone(), rooms.server().to_owned());
         let (changed, stale) = (Arc::<Notify>::default(), Arc::<Notify>::default());
         db.observe(Arc::new(Bell { own: own.clone(), changed: changed.clone() }));
-        Self { db, clock, own, keys, mailbox, rooms, servers, queue, changed, stale }
+        Self { db, clock, own, keys, mailbox, rooms, servers, queue, tells_names: false, changed, stale }
+    }
+
+    /// The same, with other servers told what users call their devices or not.
+    #[must_use]
+    pub fn telling_names(self, tells_names: bool) -> Self {
+        Self { tells_names, ..self }
     }
 
     /// Tells other servers of changes, and fetches what is missing of theirs. Never ends.

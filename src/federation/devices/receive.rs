@@ -29,6 +29,7 @@ struct DeviceUpdate {
     #[serde(default)]
     deleted: bool,
     keys: Option<Box<RawValue>>,
+    device_display_name: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -78,6 +79,7 @@ impl RemoteDevices {
         }
         let keys = update.keys.as_ref().filter(|_| !update.deleted);
         let keys = keys.and_then(|keys| remote::identity_keys(user, &update.device_id, keys.get()));
+        let keys = keys.map(|keys| remote::named(keys, update.device_display_name.as_deref()));
         let now = self.clock.now();
         let is_stale = kv::retry(|| async {
             let mut tx = self.db.begin();
@@ -88,6 +90,11 @@ impl RemoteDevices {
                 return Ok(false);
             }
             let mut is_stale = false;
+            // Who says only where they stand, since they came into a room, was told of to clients with that; nobody has
+            // asked for their keys since.
+            if list.is_none() && update.prev_id == [update.stream_id] {
+                return Ok(false);
+            }
             match (list, stale, order) {
                 (Some(list), None, Some(Order::Next)) => {
                     Keys::put_remote_device(&mut tx, user, &update.device_id, keys.as_ref()).await?;

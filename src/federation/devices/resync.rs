@@ -121,6 +121,7 @@ fn checked(user: &UserId, told: UserDevices) -> RemoteKeys {
     let mut keys = RemoteKeys::default();
     for device in told.devices.into_iter().take(MAX_DEVICES) {
         let text = device.keys.as_ref().and_then(|keys| remote::identity_keys(user, &device.device_id, keys.get()));
+        let text = text.map(|text| remote::named(text, device.device_display_name.as_deref()));
         keys.devices.extend(text.map(|text| (device.device_id, text)));
     }
     let key = |kind, key: Option<Box<serde_json::value::RawValue>>| {

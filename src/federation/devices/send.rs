@@ -6,7 +6,7 @@ use e2ee::Targets;
 use ruma::{DeviceId, OwnedServerName, UserId};
 use serde_json::{Map, Value, json};
 
-use super::{RemoteDevices, Result};
+use super::{DeviceError, RemoteDevices, Result};
 use crate::queue::MAX_EDU_BYTES;
 
 /// What an EDU has around its messages, at most: its members, and escaped names of 255 bytes each.
@@ -22,7 +22,7 @@ impl RemoteDevices {
     /// other servers too. Devices that do not exist are passed over.
     ///
     /// # Errors
-    /// When storage fails.
+    /// [`DeviceError::TooLarge`] when one of the messages does not fit into an EDU: none is sent then.
     pub async fn send_to_devices(
         &self,
         sender: (&UserId, &DeviceId),
@@ -38,12 +38,16 @@ impl RemoteDevices {
                 "message_id": base::random::alphanumeric(32),
                 "messages": part,
             });
-            edus.push((server, json!({ "edu_type": "m.direct_to_device", "content": content })));
+            let edu = json!({ "edu_type": "m.direct_to_device", "content": content });
+            if edu.to_string().len() > MAX_EDU_BYTES {
+                return Err(DeviceError::TooLarge);
+            }
+            edus.push((server, edu));
         }
         let put = |tx: &mut kv::Tx| {
             for (server, edu) in &edus {
                 if let Err(error) = self.queue.put_edu(tx, server, edu) {
-                    tracing::warn!(%server, %error, kind, "a message to devices is too large for other servers");
+                    tracing::warn!(%server, %error, kind, "a message to devices was not sent");
                 }
             }
         };

@@ -27,6 +27,8 @@ pub struct DeviceList {
 struct Device {
     device_id: OwnedDeviceId,
     keys: Box<RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_display_name: Option<String>,
 }
 
 impl RemoteDevices {
@@ -41,7 +43,9 @@ impl RemoteDevices {
         }
         let stream_id = view.get(&STREAMS, user).await?.unwrap_or(FIRST);
         let (devices, [master_key, self_signing_key]) = self.told_of(&view, user).await?;
-        let devices = devices.into_iter().filter_map(|(device_id, keys)| Some(Device { device_id, keys: keys? }));
+        let devices = devices.into_iter().filter_map(|(device_id, info)| {
+            Some(Device { device_id, keys: info.keys?, device_display_name: info.name })
+        });
         Ok(DeviceList { user_id: user.to_owned(), stream_id, devices: devices.collect(), master_key, self_signing_key })
     }
 
@@ -54,7 +58,12 @@ impl RemoteDevices {
         let mut found = BTreeMap::new();
         for (user, devices) in wanted {
             if self.is_ours(user) {
-                found.insert(user.clone(), self.keys.query_in(&view, None, user, devices).await?);
+                // A user sees the names of their devices, and the signatures are the same.
+                let mut keys = self.keys.query_in(&view, None, user, devices).await?;
+                if self.tells_names {
+                    keys.devices = self.keys.query_in(&view, Some(user), user, devices).await?.devices;
+                }
+                found.insert(user.clone(), keys);
             }
         }
         Ok(found)

@@ -2,6 +2,7 @@
 
 use base::Millis;
 use kv::{Positions, Table, TableInfo};
+use room::RoomNum;
 use ruma::{OwnedDeviceId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,8 @@ pub const TOLD: Table<(OwnedUserId, OwnedDeviceId), [u8; 32]> = Table::new(0x084
 pub const TOLD_KEYS: Table<OwnedUserId, [u8; 32]> = Table::new(0x0844, "federation.told_cross_signing", 1);
 /// Up to where changes of our users were followed.
 pub const FOLLOWED: Table<(), Followed> = Table::new(0x0845, "federation.followed_devices", 1);
+/// Rooms that users of ours have joined and whose servers were not told of their devices yet.
+pub const JOINED: Table<(OwnedUserId, RoomNum), ()> = Table::new(0x0846, "federation.joined", 1);
 
 /// A list that is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +50,6 @@ pub struct Followed {
 
 /// All of them.
 pub const ALL: &[TableInfo] =
-    &[LISTS.info(), STALE.info(), STREAMS.info(), TOLD.info(), TOLD_KEYS.info(), FOLLOWED.info()];
+    &[LISTS.info(), STALE.info(), STREAMS.info(), TOLD.info(), TOLD_KEYS.info(), FOLLOWED.info(), JOINED.info()];
 
 kv::value!(ListRow, StaleRow, Followed);
