@@ -132,9 +132,10 @@ async fn moved(
         return Ok(());
     }
     let own_now = rooms.state_num(view, room, now, MEMBER, user.as_str()).await?;
+    let mut parted = HashSet::new();
     if was_in != is_in || (is_in && was_away(sync, view, room, own, own_now).await?) {
         let members = rooms.members(view, room, Membership::Join).await?.into_iter().map(|member| member.user);
-        if is_in { moves.met.extend(members) } else { moves.parted.extend(members) }
+        if is_in { moves.met.extend(members) } else { parted.extend(members) }
     }
     if !was_in {
         return Ok(());
@@ -152,12 +153,16 @@ async fn moved(
         let row = rooms.row(view, room, num).await?;
         if let Some(Ok(member)) = row.event.state_key().map(OwnedUserId::try_from) {
             if !is {
-                moves.parted.insert(member);
+                parted.insert(member);
             } else if is_in {
                 moves.met.insert(member);
+            } else if !was {
+                // They came since: the user was told nothing of them, and left.
+                parted.remove(&member);
             }
         }
     }
+    moves.parted.extend(parted);
     Ok(())
 }
 

@@ -125,4 +125,79 @@ proptest! {
             }
         });
     }
+
+    /// Between any two positions: told are those who share a room at the second one and whose devices changed or with
+    /// whom none was shared at the first one, or not all the time; and those with whom a room was shared at the first
+    /// one only. Nobody is told of without a change of theirs or of who is in a room.
+    #[test]
+    fn the_lists_between_two_positions_are_the_difference_of_what_was_so_then(
+        steps in prop::collection::vec((0_usize..3, 0_usize..2, 0_usize..4), 1..12),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let rig = Rig::new();
+            let rooms = [rig.room("dora").await, rig.room("dora").await];
+            let people = ["alice", "bob", "carol"];
+            let mut then = vec![(token(&rig.now("alice", None).await), Then::default())];
+            for (who, room, what) in steps {
+                let mut now = then.last().unwrap().1.clone();
+                let name = people[who];
+                if what == 0 {
+                    rig.new_device(name).await;
+                    *now.devices.entry(name).or_default() += 1;
+                } else {
+                    let action = if what == 1 { MemberAction::Leave } else { MemberAction::Join };
+                    let _ = rig.rooms.change_member(&rooms[room], &MemberChange::own(user(name), action)).await;
+                    *now.moves.entry(name).or_default() += 1;
+                }
+                for other in ["bob", "carol", "dora"] {
+                    let shares = rig.shares("alice", other).await;
+                    let before = now.shared.get(other).copied().unwrap_or_default();
+                    // Odd while a room is shared.
+                    now.shared.insert(other, if (before % 2 == 1) == shares { before } else { before + 1 });
+                }
+                then.push((token(&rig.now("alice", None).await), now));
+                let (to, after) = then.last().unwrap();
+                for (from, before) in &then {
+                    let (changed, left) = rig.sync.key_changes(&user("alice"), from, to).await.unwrap();
+                    for name in ["bob", "carol", "dora"] {
+                        let id = user(name).to_string();
+                        after.check(before, name, changed.contains(&id), left.contains(&id));
+                    }
+                    if before.devices.get("alice") != after.devices.get("alice") {
+                        assert!(changed.contains(&user("alice").to_string()), "alice is told of her own devices");
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// What is so at some position.
+#[derive(Clone, Debug, Default)]
+struct Then {
+    /// How often devices of somebody changed.
+    devices: std::collections::BTreeMap<&'static str, u64>,
+    /// How often somebody came or went, or tried to.
+    moves: std::collections::BTreeMap<&'static str, u64>,
+    /// How often it changed whether a room is shared with alice.
+    shared: std::collections::BTreeMap<&'static str, u64>,
+}
+
+impl Then {
+    fn shares(&self, name: &str) -> bool {
+        self.shared.get(name).is_some_and(|changes| changes % 2 == 1)
+    }
+
+    /// Whether what alice is told of somebody since `before` is right.
+    fn check(&self, before: &Self, name: &str, changed: bool, left: bool) {
+        let (was, is) = (before.shares(name), self.shares(name));
+        let differs =
+            before.devices.get(name) != self.devices.get(name) || before.shared.get(name) != self.shared.get(name);
+        assert!(changed || !(is && differs), "{name} is not told of as changed: {before:?} {self:?}");
+        assert!(is || !changed, "{name} is told of and shares no room: {before:?} {self:?}");
+        assert_eq!(left, was && !is, "that {name} left: {before:?} {self:?}");
+        let reason = differs || before.moves != self.moves;
+        assert!(!changed || reason, "{name} is told of for nothing: {before:?} {self:?}");
+    }
 }
