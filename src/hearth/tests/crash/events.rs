@@ -1,33 +1,12 @@
-//! `kill -9` under load, again and again on one data directory: what was acknowledged is there afterwards, once, and
-//! who was syncing goes on without a gap.
+//! Events that are sent into rooms, and syncs that follow them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a test fails by panicking"
-)]
+use std::collections::{BTreeMap, HashSet};
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    io::{BufRead, BufReader},
-    path::Path,
-    process::{Child, ChildStdout, Command, Stdio},
-};
-
-use bytes::Bytes;
-use http::{Method, Request, StatusCode, header};
-use http_body_util::{BodyExt, Full};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use http::Method;
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, task::JoinSet};
+
+use crate::process::{Api, Process, text};
 
 const ROUNDS: usize = 50;
 const ROOMS: usize = 4;
@@ -36,100 +15,6 @@ const SENDERS: usize = 12;
 const LIMIT: &str = "filter=%7B%22room%22%3A%7B%22timeline%22%3A%7B%22limit%22%3A10%7D%7D%7D";
 /// How many sync tokens of each round are kept and tried after the kill.
 const MARKS: usize = 3;
-
-/// A running server; dropping it kills it, as its user does.
-struct Process {
-    child: Child,
-    // Kept open: a server that cannot say where it listens would be another test.
-    _stdout: BufReader<ChildStdout>,
-    base: String,
-}
-
-impl Process {
-    fn start(directory: &Path) -> Self {
-        let config = directory.join("hearth.toml");
-        let text = format!(
-            "server_name = 'test.example'\ndata_dir = '{}'\nlog = {{ filter = 'error' }}\n\
-             listeners = [{{ bind = '127.0.0.1:0', serves = ['client'] }}]\n\
-             registration = {{ mode = 'open' }}\nrate_limits = {{ enabled = false }}\n\
-             passwords = {{ memory_kib = 8, iterations = 1 }}\nfederation = {{ enabled = false }}\n",
-            directory.join("data").display()
-        );
-        std::fs::write(&config, text).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hearth"))
-            .args(["serve".as_ref(), "--config".as_ref(), config.as_os_str()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let base = loop {
-            let mut line = String::new();
-            assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "the server ended before it listened");
-            if let Some(port) = line.trim_end().strip_prefix("Point a Matrix client to http://localhost:") {
-                break format!("http://127.0.0.1:{port}");
-            }
-        };
-        Self { child, _stdout: stdout, base }
-    }
-
-    fn api(&self) -> Api {
-        Api { http: Client::builder(TokioExecutor::new()).build_http(), base: self.base.clone() }
-    }
-
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Requests to one life of the server.
-#[derive(Clone)]
-struct Api {
-    http: Client<HttpConnector, Full<Bytes>>,
-    base: String,
-}
-
-impl Api {
-    /// The answer, which must be 200, or nothing when the server died over it.
-    async fn call(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Option<Value> {
-        let body = body.map(|body| body.to_string()).unwrap_or_default();
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}/_matrix/client/v3{path}", self.base))
-            .header(header::AUTHORIZATION, format!("Bearer {token}"))
-            .body(Full::new(Bytes::from(body)))
-            .unwrap();
-        let response = self.http.request(request).await.ok()?;
-        let status = response.status();
-        let body = response.into_body().collect().await.ok()?.to_bytes();
-        assert_eq!(status, StatusCode::OK, "{path}: {}", String::from_utf8_lossy(&body));
-        Some(serde_json::from_slice(&body).unwrap())
-    }
-
-    async fn get(&self, path: &str, token: &str) -> Option<Value> {
-        self.call(Method::GET, path, token, None).await
-    }
-
-    async fn post(&self, path: &str, token: &str, body: Value) -> Value {
-        self.call(Method::POST, path, token, Some(body)).await.expect("a living server")
-    }
-
-    async fn register(&self, name: &str) -> String {
-        let body = json!({ "username": name, "password": name, "auth": { "type": "m.login.dummy" } });
-        text(&self.post("/register", "", body).await["access_token"])
-    }
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
-}
 
 /// The messages among `events`.
 fn messages(events: &Value) -> impl DoubleEndedIterator<Item = String> {
