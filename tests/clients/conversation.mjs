@@ -8,6 +8,8 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
+import "./node20.mjs";
+
 const [url, token, picturePath] = process.argv.slice(2);
 // The library logs to the console what it does; this is a report.
 const say = (line) => process.stdout.write(`${line}\n`);

@@ -4,7 +4,6 @@
 set -eu
 
 nio_version=0.26.0
-js_version=43.0.0
 
 [ $# -ge 1 ] || { echo "usage: $0 HEARTH_BINARY [nio|js]" >&2; exit 2; }
 hearth=$(realpath "$1")
@@ -30,14 +29,7 @@ js() {
         echo "matrix-js-sdk: left out, there is no npm"
         return 0
     fi
-    folder=$cache/js-$js_version
-    if [ ! -e "$folder/ready" ]; then
-        rm -rf "$folder"
-        mkdir -p "$folder"
-        (cd "$folder" && npm install --silent --no-audit --no-fund --ignore-scripts "matrix-js-sdk@$js_version")
-        touch "$folder/ready"
-    fi
-    SDK=$folder/node_modules python3 js_conversation.py "$hearth"
+    SDK=$(./sdk.sh) python3 js_conversation.py "$hearth"
 }
 
 log=$(mktemp)

@@ -10,6 +10,7 @@ import json
 import sys
 import threading
 
+import mail
 from person import Person, eventually
 from proxy import Proxy
 from servers import Hearth, World
@@ -166,6 +167,7 @@ STEPS = [
     a_transaction_in_flight_when_the_sender_is_killed_is_sent_again_unchanged,
     a_transaction_whose_answer_was_lost_is_sent_again_and_taken_in_once,
     the_receiver_is_killed_while_it_takes_in,
+    *mail.STEPS,
     both_go_on_while_they_cannot_reach_each_other_and_agree_afterwards,
     nothing_was_sent_under_two_ids_or_changed_under_one,
 ]

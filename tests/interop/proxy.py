@@ -67,8 +67,12 @@ class Proxy:
             if name in headers:
                 request.send_header(name, headers[name])
         request.send_header("Content-Length", str(len(answer)))
-        request.end_headers()
-        request.wfile.write(answer)
+        try:
+            request.end_headers()
+            request.wfile.write(answer)
+        except OSError:
+            # Who asked was killed.
+            request.close_connection = True
 
     def forward(self, request, body):
         connection = http.client.HTTPConnection("127.0.0.1", self.behind, timeout=120)

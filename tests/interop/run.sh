@@ -1,17 +1,18 @@
 #!/bin/sh
-# Real servers that federate with each other:  tests/interop/run.sh HEARTH_BINARY [hearth|synapse] [OPTIONS OF THE LANE]
-# Synapse is installed once from PyPI into ~/.cache/hearth/synapse, at the version that is named here.
+# Real servers that federate with each other:  tests/interop/run.sh HEARTH_BINARY [hearth|synapse|e2ee] [OPTIONS]
+# Synapse is installed once from PyPI into ~/.cache/hearth/synapse, at the version that is named here; the client library
+# of the lane e2ee from npm, as tests/clients does it.
 set -eu
 
 # The one that complement/ measures against, too.
 synapse_version=1.163.2
 
-[ $# -ge 1 ] || { echo "usage: $0 HEARTH_BINARY [hearth|synapse] [--versions 10,11] [--keep]" >&2; exit 2; }
+[ $# -ge 1 ] || { echo "usage: $0 HEARTH_BINARY [hearth|synapse|e2ee] [--versions 10,11] [--keep]" >&2; exit 2; }
 hearth=$(realpath "$1")
 shift
 lane=all
 case ${1:-} in
-    hearth | synapse) lane=$1 && shift ;;
+    hearth | synapse | e2ee) lane=$1 && shift ;;
 esac
 cd "$(dirname "$0")"
 export PYTHONDONTWRITEBYTECODE=1
@@ -27,12 +28,26 @@ environment() {
     fi
 }
 
+encrypted() {
+    if ! command -v npm >/dev/null; then
+        echo "e2ee: left out, there is no npm"
+        return 0
+    fi
+    SDK=$(../clients/sdk.sh) || return 1
+    export SDK
+    "$venv/bin/python" e2ee_lane.py "$hearth" "$@"
+}
+
 failed=0
-if [ "$lane" != synapse ]; then
+if [ "$lane" = all ] || [ "$lane" = hearth ]; then
     python3 hearth_lane.py "$hearth" "$@" || failed=1
 fi
-if [ "$lane" != hearth ]; then
+if [ "$lane" = all ] || [ "$lane" = synapse ]; then
     environment
     "$venv/bin/python" synapse_lane.py "$hearth" "$@" || failed=1
+fi
+if [ "$lane" = all ] || [ "$lane" = e2ee ]; then
+    environment
+    encrypted "$@" || failed=1
 fi
 exit $failed
