@@ -61,6 +61,23 @@ pub enum RegistrationError {
     },
 }
 
+/// Why an application service did not answer as it should.
+#[derive(Debug, thiserror::Error)]
+pub enum PostError {
+    /// Its registration names no address.
+    #[error("the registration has no url")]
+    NoUrl,
+    /// No answer came.
+    #[error(transparent)]
+    Unanswered(#[from] outbound::Error),
+    /// It answered with an error; the second part is the beginning of the body.
+    #[error("answered with status {0}")]
+    Status(http::StatusCode, String),
+    /// The answer is not JSON.
+    #[error("the answer is not JSON")]
+    NotJson,
+}
+
 /// Why an application service may not do something, or cannot be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum AppserviceError {
@@ -79,9 +96,18 @@ pub enum AppserviceError {
     /// The user was deactivated.
     #[error("this account has been deactivated")]
     Deactivated,
-    /// The user is locked.
-    #[error("this account is locked")]
-    Locked,
+    /// An application service asked for another one.
+    #[error("this is not the application service that asks")]
+    NotItself,
+    /// Only application services do this.
+    #[error("the token of an application service is needed")]
+    NotAnAppservice,
+    /// Keys and messages of devices.
+    #[error(transparent)]
+    E2ee(#[from] e2ee::E2eeError),
+    /// Typing, receipts and presence.
+    #[error(transparent)]
+    Ephemeral(#[from] ephemeral::EphemeralError),
     /// Accounts.
     #[error(transparent)]
     Account(#[from] account::AccountError),
@@ -98,6 +124,7 @@ impl Conflicts for AppserviceError {
         match self {
             Self::Account(error) => error.is_conflict(),
             Self::Room(error) => error.is_conflict(),
+            Self::Ephemeral(error) => error.is_conflict(),
             Self::Store(error) => error.is_conflict(),
             _ => false,
         }

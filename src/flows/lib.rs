@@ -22,6 +22,7 @@ mod remote;
 mod tests;
 
 use account::{AccountData, Accounts, Profiles};
+use appservice::Appservices;
 use room::Rooms;
 
 pub use config::NoticesConfig;
@@ -38,6 +39,8 @@ pub type Result<T, E = FlowError> = std::result::Result<T, E>;
 pub struct Flows {
     /// Accounts.
     pub accounts: Accounts,
+    /// Application services, which may know users and aliases that are not known here yet.
+    pub appservices: Appservices,
     /// Profiles.
     pub profiles: Profiles,
     /// Account data.

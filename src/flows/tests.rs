@@ -55,7 +55,11 @@ impl Rig {
         let rooms = Rooms::new(db.clone(), clock.clone(), signer, room::Config::default(), 1 << 20, Vec::new());
         let dir = tempfile::tempdir().unwrap();
         let media = media::Media::open(db.clone(), clock, server, dir.path(), media::Config::default()).unwrap();
+        let post = appservice::Post::new().unwrap();
+        let appservices =
+            appservice::Appservices::new(db.clone(), Clock::default(), accounts.clone(), post, Vec::new());
         let flows = Flows {
+            appservices,
             media,
             memberships: federation::Memberships::new(rooms.clone(), client.clone(), checks),
             spaces: crate::Spaces::default(),

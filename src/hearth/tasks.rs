@@ -42,6 +42,7 @@ pub(crate) fn start(wired: &Wired, config: &Config, metrics: Option<&Metrics>) -
     tasks.spawn(every(SECOND, "presence expiry", async move || presence.expire().await));
     tasks.spawn(state.rooms.clone().run_delayed());
     tasks.spawn(state.search.clone().run());
+    tasks.spawn(wired.appservices.clone().run());
     if config.federation.enabled {
         tasks.spawn(state.outgoing.clone().run(state.federation_client.on_heard()));
         tasks.spawn(state.remote_devices.clone().run());

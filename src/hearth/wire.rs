@@ -38,6 +38,8 @@ pub struct Wired {
     pub db: Db,
     /// What handlers use.
     pub state: AppState,
+    /// Tells application services what happens.
+    pub appservices: appservice::Outgoing,
     /// The engine below `db`, to be closed at the end; tests may have another.
     pub engine: Option<Arc<RocksDb>>,
     /// Says `true` to everything that waits when the server stops.
@@ -50,6 +52,7 @@ pub struct Wired {
 pub(crate) fn tables() -> Vec<TableInfo> {
     [
         account::tables::ALL,
+        appservice::tables::ALL,
         e2ee::tables::ALL,
         ephemeral::tables::ALL,
         federation::tables::ALL,
@@ -138,7 +141,8 @@ impl Wired {
         let epoch = guard.check(&keys).await?;
         let accounts =
             Accounts::open(db.clone(), clock.clone(), server.clone(), config.accounts(), device_projections()).await?;
-        let appservices = Appservices::new(db.clone(), accounts.clone(), services);
+        let post = appservice::Post::new()?;
+        let appservices = Appservices::new(db.clone(), clock.clone(), accounts.clone(), post, services);
         appservices.add_senders().await?;
         let media = media(&db, &clock, config, &config.data_dir.join("media"))?;
         let outbound = Outbound::new(&config.federation.outbound())?;
@@ -193,7 +197,18 @@ impl Wired {
             keys: keys.clone(),
             mailbox: mailbox.clone(),
         };
+        let appservices_outgoing = appservice::Outgoing {
+            appservices: appservices.clone(),
+            rooms: rooms.clone(),
+            typing: typing.clone(),
+            receipts: receipts.clone(),
+            presence: presence.clone(),
+            mailbox: mailbox.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+        };
         let flows = Flows {
+            appservices: appservices.clone(),
             memberships: memberships.clone(),
             accounts: accounts.clone(),
             profiles: profiles.clone(),
@@ -244,7 +259,7 @@ impl Wired {
             media,
             rooms,
         });
-        Ok(Self { db, state, engine: None, stop: Arc::new(stop), guard })
+        Ok(Self { db, state, appservices: appservices_outgoing, engine: None, stop: Arc::new(stop), guard })
     }
 
     /// Writes out what is buffered; nothing may be asked of it afterwards.

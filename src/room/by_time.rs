@@ -25,9 +25,9 @@ pub(crate) enum Eyes<'a> {
 }
 
 /// A run of places without gaps.
-struct Segment {
-    first: Place,
-    last: Place,
+pub(crate) struct Segment {
+    pub first: Place,
+    pub last: Place,
 }
 
 impl Rooms {
@@ -71,7 +71,8 @@ impl Rooms {
         Ok(best)
     }
 
-    async fn segments(&self, read: &impl Read, room: RoomNum) -> Result<Vec<Segment>> {
+    /// The parts of the timeline, in order.
+    pub(crate) async fn segments(&self, read: &impl Read, room: RoomNum) -> Result<Vec<Segment>> {
         let mut all = Vec::new();
         let mut from = Place::MIN;
         loop {
@@ -98,7 +99,7 @@ impl Rooms {
         let (mut low, mut high) = (segment.first.ordinal, segment.last.ordinal.saturating_add(1));
         // The first place whose event is not before `ts`.
         while low < high {
-            let middle = low.midpoint(high);
+            let middle = halfway(low, high);
             let page = self.timeline(read, room, Place { rank, ordinal: middle }.prev(), Direction::Forward, 1).await?;
             match page.events.first() {
                 Some((place, _, row)) if place.rank == rank && row.event.origin_server_ts() < ts => {
@@ -171,4 +172,22 @@ impl Rooms {
 
 fn distance(row: &EventRow, ts: u64) -> u64 {
     row.event.origin_server_ts().abs_diff(ts)
+}
+
+/// Between the two, below `high`: `midpoint` rounds towards zero, which is up below zero.
+fn halfway(low: i64, high: i64) -> i64 {
+    low.saturating_add(high.saturating_sub(low) / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halving_goes_on_below_zero_as_above() {
+        for (low, high) in [(-5, -4), (-1, 0), (-3, 4), (0, 1), (i64::MIN, i64::MAX), (i64::MIN, i64::MIN + 1)] {
+            let middle = halfway(low, high);
+            assert!(low <= middle && middle < high, "{middle} between {low} and {high}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ mod public;
 mod published;
 
 pub(crate) use aliases::claim;
-pub use published::{DirectoryPage, DirectoryQuery};
+pub use published::{DirectoryPage, DirectoryQuery, Network};
 
 /// Room by alias, with who made it.
 pub const ALIASES: Table<OwnedRoomAliasId, Alias> = Table::new(0x0320, "room.aliases", 1);
@@ -19,6 +19,9 @@ pub const ALIASES: Table<OwnedRoomAliasId, Alias> = Table::new(0x0320, "room.ali
 pub const ROOM_ALIASES: Table<(OwnedRoomId, OwnedRoomAliasId), ()> = Table::new(0x0321, "room.room_aliases", 1);
 /// Rooms that the directory lists.
 pub const PUBLISHED: Table<RoomNum, ()> = Table::new(0x0322, "room.published", 1);
+
+/// Rooms that application services list, by network: their own name, a bar, and that of the network.
+pub const PUBLISHED_ON: Table<(String, RoomNum), ()> = Table::new(0x0323, "room.published_on", 1);
 
 /// Where an alias leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -60,7 +60,7 @@ pub use error::RoomError;
 pub use filter::{EventFilter, RelTypes, RelatedBy};
 pub use hierarchy::{HierarchyPage, HierarchyQuery, HierarchyRoom, OwnRoom};
 pub use history::{Context, HistoryPage, HistoryQuery};
-pub use ingest::{Gap, Hidden, Ingested, Invitation, Joined, Missing, RemoteState, StatesBefore, Terms, in_order};
+pub use ingest::{Between, Gap, Hidden, Ingested, Invitation, Joined, Missing, RemoteState, StatesBefore, Terms, in_order};
 pub use lookup::MemberEvent;
 pub use membership::{Entry, MemberAction, MemberChange, MemberStep, membership_of};
 pub use num::{EventNum, Place, RoomNum};

@@ -1,9 +1,13 @@
 //! Events as clients get them: stored bytes, with `unsigned` written around.
 
-use std::{collections::HashMap, io::Write as _};
+use std::{
+    collections::{HashMap, HashSet},
+    io::Write as _,
+};
 
 use event::ClientFormat;
 use kv::Read;
+use ruma::UserId;
 
 use crate::{
     EventRow, Membership, Result, Rooms, Viewer,
@@ -50,6 +54,44 @@ impl Rooms {
             all.push(unsigned.around(row, format));
         }
         Ok(all)
+    }
+
+    /// One event as application services get it: with everything in `unsigned` that is the same for all readers.
+    ///
+    /// # Errors
+    /// When storage fails. Application Service API, "Pushing events".
+    pub async fn present_whole(
+        &self,
+        read: &impl Read,
+        room: RoomNum,
+        num: EventNum,
+        row: &EventRow,
+    ) -> Result<Vec<u8>> {
+        let rows = [(num, row.clone())];
+        let linked = self.linked(read, room, &rows).await?;
+        let info = self.info(read, room).await?;
+        // Nobody in particular: no device, nobody ignored.
+        let viewer = Viewer { user: &info.creator, device: None, now: self.clock.now(), ignored: &HashSet::new() };
+        let mut unsigned = Unsigned::of(&viewer, row);
+        if let Some(replaced) = row.meta.replaces.and_then(|num| linked.get(&num)) {
+            unsigned.replaced(replaced);
+        }
+        if let Some(redaction) = row.meta.redacted_by.and_then(|num| linked.get(&num)) {
+            unsigned.redacted_because(&viewer, redaction, ClientFormat::Full);
+        }
+        let user = row.event.state_key().and_then(|key| <&UserId>::try_from(key).ok());
+        if let Some(user) = user.filter(|_| row.meta.place.is_none()) {
+            let state = self.outside_state(read, room, user).await?.unwrap_or_default();
+            let key = match membership_in(row.event.content()) {
+                Some(Membership::Knock) => "knock_room_state",
+                _ => "invite_room_state",
+            };
+            let out = unsigned.key(key);
+            out.push(b'[');
+            out.extend_from_slice(state.join(",").as_bytes());
+            out.push(b']');
+        }
+        Ok(unsigned.around(row, ClientFormat::Full))
     }
 
     /// Appends a JSON array of the rows with `unsigned` as far as each row alone says it: for lists of state.

@@ -95,6 +95,9 @@ pub const SERVER_ROOMS: Table<(OwnedServerName, RoomNum), ()> = Table::new(0x033
 pub const SERVER_LOG: Table<(Stamp, RoomNum, OwnedServerName), bool> = Table::new(0x0333, "room.server_log", 1);
 /// Events of other servers that this one passes on to the rest of the room, with the server that sent them here.
 pub const RELAYS: Table<(RoomNum, EventNum), String> = Table::new(0x0334, "room.relays", 1);
+/// Member events of local users in rooms that this server is not in, in stream order: what the stream of all rooms
+/// does not have.
+pub const OUTSIDE_LOG: Table<Stamp, EventRef> = Table::new(0x033F, "room.outside_log", 1);
 /// What is missing before a part of the timeline, by the part's rank.
 pub const GAPS: Table<(RoomNum, u64), Gap> = Table::new(0x0335, "room.gaps", 1);
 /// Events that are not here although one that is here follows them, with the rank of that one.
@@ -141,6 +144,7 @@ pub const ALL: &[TableInfo] = &[
     SERVER_ROOMS.info(),
     SERVER_LOG.info(),
     RELAYS.info(),
+    OUTSIDE_LOG.info(),
     GAPS.info(),
     AWAITED.info(),
     AUTH.info(),
@@ -163,4 +167,5 @@ pub const ALL: &[TableInfo] = &[
     crate::directory::ALIASES.info(),
     crate::directory::ROOM_ALIASES.info(),
     crate::directory::PUBLISHED.info(),
+    crate::directory::PUBLISHED_ON.info(),
 ];

@@ -39,6 +39,11 @@ impl Federation {
         Self::builder(&self.authority).in_memory().start().await
     }
 
+    /// Starts one more with an application service, given as the text of its registration file.
+    pub async fn with_appservice(&self, registration: &str) -> TestServer {
+        Self::builder(&self.authority).appservice(registration).in_memory().start().await
+    }
+
     /// A server that others reach under its name, `127.0.0.1` and a port, and that trusts `authority`.
     pub fn builder(authority: &Authority) -> Builder {
         TestServer::builder().config_in(|config, dir| {

@@ -3,6 +3,7 @@
 mod account;
 mod account_data;
 mod admin;
+mod appservice;
 mod auth;
 mod capabilities;
 mod create;
@@ -37,6 +38,7 @@ mod spaces;
 mod state;
 mod summary;
 mod sync;
+mod thirdparty;
 mod thread_subscriptions;
 mod threads;
 mod to_device;
@@ -89,5 +91,7 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = receipts::routes(routes);
     let routes = typing::routes(routes);
     let routes = presence::routes(routes);
+    let routes = appservice::routes(routes);
+    let routes = thirdparty::routes(routes);
     media::routes(routes)
 }

@@ -1,4 +1,5 @@
 use account::UserRow;
+use appservice::{Appservice, AppserviceError};
 use http::StatusCode;
 use room::Once;
 use ruma::{OwnedDeviceId, OwnedTransactionId, UserId, api::error::ErrorCode};
@@ -41,4 +42,12 @@ pub fn no_device() -> OwnedDeviceId {
 /// 400 `M_MISSING_PARAM` for an application service that names none.
 pub fn device(device: Option<OwnedDeviceId>) -> Result<OwnedDeviceId, MatrixError> {
     device.ok_or_else(|| MatrixError::missing_param("device_id: this is about a device, so one has to be named"))
+}
+
+/// The application service that asks.
+///
+/// # Errors
+/// 403 `M_FORBIDDEN` for everybody else.
+pub fn appservice(caller: Option<Appservice>) -> Result<Appservice, MatrixError> {
+    caller.ok_or_else(|| AppserviceError::NotAnAppservice.into())
 }

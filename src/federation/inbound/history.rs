@@ -12,15 +12,15 @@ use super::{Effort, Inbound, InboundError, fetch::From, junk::Whose};
 use crate::Call;
 
 /// Events asked for at a time.
-const PAGE: u32 = 100;
+pub(super) const PAGE: u32 = 100;
 /// How long a server may take: a user waits.
-const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+pub(super) const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
 /// Servers that are asked before giving up.
 const MAX_SERVERS: usize = 4;
 
 #[derive(Deserialize)]
-struct Events {
-    pdus: Vec<Box<RawValue>>,
+pub(super) struct Events {
+    pub pdus: Vec<Box<RawValue>>,
 }
 
 impl Inbound {
@@ -61,7 +61,7 @@ impl Inbound {
     }
 
     /// Puts fetched events before a gap, after asking for the state where it cannot be told.
-    async fn place(&self, from: &From<'_>, place: Place, pdus: &[Arc<Pdu>]) -> Result<bool, InboundError> {
+    pub(super) async fn place(&self, from: &From<'_>, place: Place, pdus: &[Arc<Pdu>]) -> Result<bool, InboundError> {
         let mut effort = Effort::default();
         let mut states = StatesBefore::new();
         for pdu in self.rooms.without_state(from.room, pdus).await? {
@@ -79,7 +79,7 @@ impl Inbound {
     }
 
     /// Servers that may have the history: the one that made the room first.
-    async fn candidates(
+    pub(super) async fn candidates(
         &self,
         view: &kv::View,
         room_id: &RoomId,

@@ -13,6 +13,7 @@
 //!   others would wait for without end.
 //! - What a PDU makes us fetch is bounded by [`Effort`].
 
+mod by_time;
 #[cfg(test)]
 mod cases;
 mod edu;

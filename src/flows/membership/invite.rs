@@ -36,6 +36,17 @@ impl Flows {
         Ok(self.memberships.take_invite(checked).await?)
     }
 
+    /// Whether there is this user of this server, asking application services for one that is not known yet.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn is_active(&self, user: &UserId) -> Result<bool> {
+        Ok(match self.accounts.user(user).await? {
+            Some(row) => !row.deactivated,
+            None => self.appservices.brings_user(user).await && self.accounts.is_active(user).await?,
+        })
+    }
+
     /// Refuses invites of `sender` that cannot reach their target or that it does not want.
     ///
     /// # Errors
@@ -46,7 +57,7 @@ impl Flows {
             let federates = self.federation.policy().allows(target.server_name());
             return if federates { Ok(()) } else { Err(FlowError::Unfederated) };
         }
-        if !self.accounts.is_active(target).await? {
+        if !self.is_active(target).await? {
             return Err(FlowError::UnknownUser);
         }
         let wanted = InviteFilter::of(&self.rooms.db().view(), target).await?;

@@ -60,8 +60,13 @@ impl Flows {
     /// # Errors
     /// [`RoomError::UnknownAlias`].
     pub async fn local_alias(&self, alias: &RoomAliasId) -> Result<(OwnedRoomId, Vec<OwnedServerName>)> {
-        let view = self.rooms.db().view();
-        let room = self.rooms.alias(&view, alias).await?.ok_or(RoomError::UnknownAlias)?.room;
+        let mut view = self.rooms.db().view();
+        let mut found = self.rooms.alias(&view, alias).await?;
+        if found.is_none() && self.appservices.brings_alias(alias).await {
+            view = self.rooms.db().view();
+            found = self.rooms.alias(&view, alias).await?;
+        }
+        let room = found.ok_or(RoomError::UnknownAlias)?.room;
         let own = self.rooms.server();
         let mut servers = vec![own.to_owned()];
         if let Ok(num) = self.rooms.num(&view, &room).await {

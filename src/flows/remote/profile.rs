@@ -18,6 +18,7 @@ impl Flows {
     /// [`ProfileError::UnknownUser`], [`crate::FlowError::Remote`].
     pub async fn profile_of(&self, user: &UserId) -> Result<Map<String, Value>> {
         if user.server_name() == self.rooms.server() {
+            self.is_active(user).await?;
             return Ok(self.profiles.get(user).await?);
         }
         self.remote_profile(user, None).await
@@ -29,6 +30,7 @@ impl Flows {
     /// As [`Flows::profile_of`].
     pub async fn profile_field(&self, user: &UserId, key: &str) -> Result<Option<Value>> {
         if user.server_name() == self.rooms.server() {
+            self.is_active(user).await?;
             return Ok(self.profiles.field(user, key).await?);
         }
         Ok(self.remote_profile(user, Some(key)).await?.remove(key))

@@ -1,11 +1,11 @@
 //! The published list of rooms.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use kv::Read;
 use ruma::{RoomId, UserId};
 
-use super::{PUBLISHED, publish};
+use super::{PUBLISHED, PUBLISHED_ON, publish};
 use crate::{Result, RoomError, RoomSummary, Rooms, Tip, num::RoomNum, tables::TIPS};
 
 /// Rooms of a page when nobody says how many.
@@ -24,6 +24,20 @@ pub struct DirectoryQuery {
     pub limit: Option<usize>,
     /// Where to go on: a token of an earlier page.
     pub since: Option<String>,
+    /// Whose rooms.
+    pub network: Network,
+}
+
+/// Whose rooms a directory lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Network {
+    /// Matrix's own.
+    #[default]
+    Matrix,
+    /// Those that an application service lists for a third-party network.
+    One(String),
+    /// Both kinds.
+    All,
 }
 
 /// A page of the directory.
@@ -112,6 +126,24 @@ impl Rooms {
         .await
     }
 
+    /// Puts a room into the directory of a third-party network or takes it out, as an application service wants it.
+    ///
+    /// # Errors
+    /// [`RoomError::UnknownRoom`].
+    pub async fn set_published_on(&self, network: &str, room_id: &RoomId, listed: bool) -> Result<()> {
+        kv::retry(|| async {
+            let mut tx = self.db.begin();
+            let room = self.num(&tx, room_id).await?;
+            match listed {
+                true => tx.put(&PUBLISHED_ON, (network, room), &()),
+                false => tx.delete(&PUBLISHED_ON, (network, room)),
+            }
+            tx.commit().await?;
+            Ok(())
+        })
+        .await
+    }
+
     /// A page of the directory. Reads the tip of every listed room, and the names only of those that it looks at.
     ///
     /// # Errors
@@ -125,7 +157,7 @@ impl Rooms {
             }
             None => None,
         };
-        let mut listed = self.listed(read).await?;
+        let mut listed = self.listed(read, &query.network).await?;
         let total = listed.len() as u64;
         let backward = since.is_some_and(|since| since.backward);
         match since {
@@ -160,9 +192,18 @@ impl Rooms {
     }
 
     /// All listed rooms in the order of the directory.
-    async fn listed(&self, read: &impl Read) -> Result<Vec<(Rank, Tip)>> {
-        let rooms = read.scan(&PUBLISHED, PUBLISHED.all()).collect().await?;
-        let rooms: Vec<_> = rooms.into_iter().map(|(room, ())| room).collect();
+    async fn listed(&self, read: &impl Read, network: &Network) -> Result<Vec<(Rank, Tip)>> {
+        let mut rooms = BTreeSet::new();
+        if *network != Network::Matrix {
+            let range = match network {
+                Network::One(network) => PUBLISHED_ON.under(&(network,)),
+                _ => PUBLISHED_ON.all(),
+            };
+            rooms.extend(read.scan(&PUBLISHED_ON, range).collect().await?.into_iter().map(|((_, room), ())| room));
+        }
+        if matches!(network, Network::Matrix | Network::All) {
+            rooms.extend(read.scan(&PUBLISHED, PUBLISHED.all()).collect().await?.into_iter().map(|(room, ())| room));
+        }
         let tips = read.get_many(&TIPS, rooms.iter().copied()).await?;
         let mut listed: Vec<_> = rooms
             .into_iter()

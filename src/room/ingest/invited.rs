@@ -12,7 +12,7 @@ use crate::{
     membership::{Standing, membership_of},
     num::{EventNum, RoomNum},
     row::Verdict,
-    tables::{INVITE_STATES, ROOM_IDS, ROOMS, TIPS},
+    tables::{EventRef, INVITE_STATES, OUTSIDE_LOG, ROOM_IDS, ROOMS, TIPS},
 };
 
 /// A member event of a local user in a room that this server is not in.
@@ -62,6 +62,7 @@ impl Rooms {
                 }
             };
             let slot = tx.stamp();
+            tx.put(&OUTSIDE_LOG, slot, &EventRef { room, num });
             let standing = Standing { user, membership, event: num, place: None };
             self.record(&mut tx, room, &mut tip, &standing, slot).await?;
             if !invitation.state.is_empty() {

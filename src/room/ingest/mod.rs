@@ -18,6 +18,7 @@ mod figures;
 mod gaps;
 mod install;
 mod invited;
+mod jump;
 mod outlier;
 mod receive;
 mod resolve;
@@ -27,6 +28,7 @@ pub use backfill::StatesBefore;
 pub use gaps::Gap;
 pub use install::{Joined, RemoteState};
 pub use invited::Invitation;
+pub use jump::Between;
 pub(crate) use tidy::DUMMY;
 
 use std::{collections::HashSet, sync::Arc};

@@ -12,6 +12,7 @@
 )]
 
 mod accounts;
+mod appservice_events;
 mod appservice_identity;
 mod coverage;
 mod edge;

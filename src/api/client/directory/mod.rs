@@ -10,7 +10,10 @@ mod set_visibility;
 mod visibility;
 
 use flows::Flows;
-use room::{Rooms, directory::DirectoryQuery};
+use room::{
+    Rooms,
+    directory::{DirectoryQuery, Network},
+};
 use ruma::{
     ServerName, UInt,
     directory::{Filter, RoomTypeFilter},
@@ -48,6 +51,7 @@ pub(crate) fn search(filter: Filter, limit: Option<UInt>, since: Option<String>)
         kinds: (!filter.room_types.is_empty()).then(|| kinds(filter.room_types)),
         limit: limit.and_then(|limit| usize::try_from(u64::from(limit)).ok()),
         since,
+        network: Network::Matrix,
     }
 }
 

@@ -1,5 +1,6 @@
 use axum::extract::State;
 use flows::Flows;
+use room::directory::{DirectoryQuery, Network};
 use ruma::{api::client::directory::get_public_rooms_filtered::v3::Request, directory::RoomNetwork};
 
 use super::{page, search};
@@ -14,8 +15,11 @@ pub async fn search_public_rooms(
     if let Some(server) = &req.server {
         limits.take_lookup(flows.rooms.server(), server, Key::user(&user))?;
     }
-    if matches!(req.room_network, RoomNetwork::ThirdParty(_)) {
-        return Err(MatrixError::not_found("this server has no such third-party network"));
-    }
-    page(&flows, req.server.as_deref(), &search(req.filter, req.limit, req.since)).await
+    let network = match req.room_network {
+        RoomNetwork::All => Network::All,
+        RoomNetwork::ThirdParty(id) => Network::One(id),
+        _ => Network::Matrix,
+    };
+    let query = DirectoryQuery { network, ..search(req.filter, req.limit, req.since) };
+    page(&flows, req.server.as_deref(), &query).await
 }

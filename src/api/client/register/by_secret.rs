@@ -1,4 +1,5 @@
 use account::{Accounts, Profiles, SharedSecretRequest};
+use appservice::Appservices;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::json;
@@ -23,11 +24,15 @@ pub async fn by_secret(
     State(accounts): State<Accounts>,
     State(profiles): State<Profiles>,
     State(limits): State<RateLimits>,
+    State(appservices): State<Appservices>,
     Peer(ip): Peer,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<JsonReply, MatrixError> {
     limits.take(Class::RegistrationToken, Key::Ip(ip))?;
     let Body { nonce, username, password, admin, user_type, displayname, mac } = body;
+    if let Some(user) = accounts.meant(&username) {
+        appservices.check_new_user(None, &user)?;
+    }
     let req = SharedSecretRequest { nonce, username, password, admin, user_type, mac };
     let issued = accounts.register_by_secret(&req).await?;
     if let Some(name) = displayname {

@@ -1,5 +1,6 @@
 use account::AccountData;
 use axum::extract::State;
+use federation::Inbound;
 use room::{Direction, Rooms};
 use ruma::api::{
     Direction as Asked,
@@ -12,13 +13,23 @@ use crate::{Authed, MatrixError, Reply, client::reader::Reader};
 pub async fn by_time(
     State(rooms): State<Rooms>,
     State(account_data): State<AccountData>,
+    State(inbound): State<Inbound>,
     Authed { user, device, req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
-    let view = rooms.db().view();
+    let mut view = rooms.db().view();
     let access = rooms.access(&view, &user, &req.room_id).await?;
     let direction = if req.dir == Asked::Forward { Direction::Forward } else { Direction::Backward };
     let reader = Reader::new(&account_data, &rooms, &user, device.as_deref()).await?;
-    let found = rooms.event_by_time(&view, access.room, &reader.viewer(), req.ts.get().into(), direction).await?;
+    let (ts, viewer) = (req.ts.get().into(), reader.viewer());
+    let mut found = rooms.event_by_time(&view, access.room, &viewer, ts, direction).await?;
+    let place = found.as_ref().and_then(|(_, row)| row.meta.place);
+    if rooms.may_be_elsewhere(&view, access.room, place, direction).await? {
+        let closest = found.as_ref().map(|(_, row)| row.event.origin_server_ts());
+        if inbound.reach(&req.room_id, ts, direction, closest).await? {
+            view = rooms.db().view();
+            found = rooms.event_by_time(&view, access.room, &viewer, ts, direction).await?;
+        }
+    }
     let (_, row) = found.ok_or_else(|| MatrixError::not_found("there is no event on that side of the time"))?;
     let id = row.event.event_id().try_into().map_err(|error| MatrixError::internal(&error))?;
     let ts = row.event.origin_server_ts().try_into().map_err(|error| MatrixError::internal(&error))?;
