@@ -14,6 +14,7 @@ use super::{
     Inbound, InboundError,
     fetch::From,
     history::{Events, PAGE, TIMEOUT},
+    junk::Whose,
 };
 use crate::{Call, CallError};
 
@@ -56,7 +57,7 @@ impl Inbound {
             };
             let distance = |time: u64| time.abs_diff(ts);
             let is_closer = closest.is_none_or(|closest| distance(found.origin_server_ts) < distance(closest));
-            let from = From { server: &server, room: room_id, rules: &rules };
+            let from = From { server: &server, room: room_id, rules: &rules, whose: Whose::Member(&server) };
             if on_that_side && is_closer && self.jump(&from, room, &found).await? {
                 return Ok(true);
             }
