@@ -10,6 +10,8 @@ pub struct Config {
     pub sessions: SessionsConfig,
     /// `[passwords]`
     pub passwords: PasswordsConfig,
+    /// `[turn]`
+    pub turn: TurnConfig,
 }
 
 /// Who may register.
@@ -87,5 +89,33 @@ pub struct PasswordsConfig {
 impl Default for PasswordsConfig {
     fn default() -> Self {
         Self { minimum_length: 1, memory_kib: 19 * 1024, iterations: 2 }
+    }
+}
+
+/// `[turn]`: the TURN servers by which calls between two people get through firewalls.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TurnConfig {
+    /// Where they are, as "turn:turn.example.org?transport=udp"; without one, clients do without.
+    pub uris: Vec<String>,
+    /// What this server and they know, as coturn's static-auth-secret: each user gets a password for a while.
+    pub shared_secret: Option<String>,
+    /// Without a shared secret: the name that everybody uses there.
+    pub username: Option<String>,
+    /// Without a shared secret: the password that everybody uses there.
+    pub password: Option<String>,
+    /// Seconds after which a client asks again.
+    pub lifetime_seconds: u64,
+}
+
+impl Default for TurnConfig {
+    fn default() -> Self {
+        Self { uris: Vec::new(), shared_secret: None, username: None, password: None, lifetime_seconds: 60 * 60 }
+    }
+}
+
+impl std::fmt::Debug for TurnConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TurnConfig").field("uris", &self.uris).finish_non_exhaustive()
     }
 }

@@ -36,12 +36,13 @@ mod sweep;
 pub mod tables;
 mod tag;
 mod token;
+mod turn;
 mod uia;
 mod user;
 
 pub use account_data::{AccountData, AccountDataChange};
 pub use accounts::Accounts;
-pub use config::{Config, PasswordsConfig, RegistrationConfig, RegistrationMode, SessionsConfig};
+pub use config::{Config, PasswordsConfig, RegistrationConfig, RegistrationMode, SessionsConfig, TurnConfig};
 pub use device::{Device, DeviceChange, DeviceProjection};
 pub use error::{AccountError, ProfileError};
 pub use filter::Filters;
@@ -54,6 +55,7 @@ pub use session::{Issued, NewDevice, Who};
 pub use shared_secret::SharedSecretRequest;
 pub use tables::UserRow;
 pub use tag::MAX_TAG_BYTES;
+pub use turn::TurnAccess;
 pub use uia::{Challenge, Operation, Passed, Refusal, Uia, UiaError, UiaFlow, stage};
 
 /// Result with an [`AccountError`].

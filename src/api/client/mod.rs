@@ -40,6 +40,7 @@ mod to_device;
 mod typing;
 mod upgrade;
 mod user_directory;
+mod voip;
 mod well_known;
 pub(crate) mod written;
 
@@ -83,5 +84,6 @@ pub fn routes(routes: Routes) -> Routes {
     let routes = receipts::routes(routes);
     let routes = typing::routes(routes);
     let routes = presence::routes(routes);
+    let routes = voip::routes(routes);
     media::routes(routes)
 }

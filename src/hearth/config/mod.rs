@@ -54,6 +54,9 @@ pub struct Config {
     /// How passwords are checked and hashed (argon2id).
     #[serde(default)]
     pub passwords: account::PasswordsConfig,
+    /// The TURN servers by which calls between two people get through firewalls.
+    #[serde(default)]
+    pub turn: account::TurnConfig,
     /// Rooms.
     #[serde(default)]
     pub rooms: room::Config,
@@ -147,6 +150,7 @@ impl Config {
             registration: self.registration.clone(),
             sessions: self.sessions.clone(),
             passwords: self.passwords.clone(),
+            turn: self.turn.clone(),
         }
     }
 

@@ -13,6 +13,7 @@
 
 mod accounts;
 mod appservice_identity;
+mod clients;
 mod coverage;
 mod edge;
 mod federated_devices;
