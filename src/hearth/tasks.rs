@@ -43,7 +43,6 @@ pub(crate) fn start(wired: &Wired, config: &Config, metrics: Option<&Metrics>) -
     tasks.spawn(wired.appservices.clone().run());
     tasks.spawn(state.rooms.clone().run_delayed());
     tasks.spawn(state.search.clone().run());
-    tasks.spawn(wired.appservices.clone().run());
     if config.federation.enabled {
         tasks.spawn(state.outgoing.clone().run(state.federation_client.on_heard()));
         tasks.spawn(state.remote_devices.clone().run());

@@ -7,7 +7,7 @@ use ruma::api::{
     client::room::get_event_by_timestamp::v1::{Request, Response},
 };
 
-use crate::{Authed, Class, MatrixError, RateLimits, Reply, auth::is_limited, client::reader::Reader, limits::Key};
+use crate::{Authed, MatrixError, Reply, client::reader::Reader};
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/timestamp_to_event`
 pub async fn by_time(
