@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use ruma::{
-    EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UInt, UserId,
+    CanonicalJsonObject, EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedUserId, RoomId, UInt,
+    UserId,
     events::TimelineEventType,
     room_version_rules::{EventIdFormatVersion, EventsReferenceFormatVersion, RoomIdFormatVersion, RoomVersionRules},
     state_res::Event,
@@ -123,6 +124,15 @@ impl Pdu {
             EventId::parse(format!("${hash}")).map_err(|_| FormatError::Field("event_id"))?
         };
         Self::assemble(Bytes::from(canonical), layout, event_id, rules)
+    }
+
+    /// As [`Pdu::parse`], of an object in memory.
+    ///
+    /// # Errors
+    /// [`FormatError`]; the event is then to be dropped.
+    pub fn from_object(object: &CanonicalJsonObject, rules: &RoomVersionRules) -> Result<Self, FormatError> {
+        let json = serde_json::to_vec(object).map_err(|error| FormatError::Json(JsonError::Syntax(error)))?;
+        Self::parse(&json, rules)
     }
 
     /// The event as canonical JSON in federation format, without `unsigned` and, from room version

@@ -50,9 +50,10 @@ export class Cinny extends Person {
         await this.sitDown();
         await this.page.goto(this.site);
         await this.page.getByText("Register").click();
-        const { name } = this;
-        const fields = { usernameInput: name, passwordInput: PASSWORD, confirmPasswordInput: PASSWORD, tokenInput: token };
-        for (const [field, value] of Object.entries(fields)) await this.page.locator(`input[name=${field}]`).fill(value);
+        const password = { passwordInput: PASSWORD, confirmPasswordInput: PASSWORD };
+        for (const [name, value] of Object.entries({ usernameInput: this.name, ...password, tokenInput: token })) {
+            await this.page.locator(`input[name=${name}]`).fill(value);
+        }
         await this.button("Register").click();
         await this.sees("Welcome to Cinny");
     }
@@ -98,7 +99,8 @@ export class Cinny extends Person {
         }
         await this.page.locator("input[name=name]").fill(name);
         await this.text("Create").last().click();
-        await this.composer().waitFor();
+        await this.text("This is the beginning of conversation.").waitFor();
+        await this.text(name).nth(1).waitFor();
     }
 
     async invite(id) {
@@ -121,6 +123,9 @@ export class Cinny extends Person {
             await this.page.waitForTimeout(300);
         }
         await accept.click();
+        // A chat of two may be looked for among the rooms first, where a card leads to it.
+        await this.page.locator("[contenteditable=true]").or(this.button("View")).first().waitFor();
+        await this.button("View").click({ timeout: 2000 }).catch(() => {});
         await this.composer().waitFor();
     }
 
@@ -186,9 +191,12 @@ export class Cinny extends Person {
 
     async joinFromDirectory(name) {
         await this.go(`explore/${this.hearth.name}`);
-        await this.sees(name);
-        await this.button("Join").first().click();
-        await this.button("View").first().click();
+        // The innermost box that has both is the room's.
+        const rooms = this.page.locator("div").filter({ has: this.text(name) });
+        const card = (button) => rooms.filter({ has: button }).last();
+        const [join, view] = [this.button("Join"), this.button("View")];
+        await card(join).locator(join).click();
+        await card(view).locator(view).click();
         await this.composer().waitFor();
     }
 

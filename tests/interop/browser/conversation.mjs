@@ -1,4 +1,6 @@
-// The steps, in their order. One that fails ends its conversation.
+// The steps, in their order. One that fails ends its conversation; one may be left out.
+
+export const LEFT_OUT = "left out";
 
 export const pairs = {
     "both register": async (anna, ben, { token }) => {
@@ -64,6 +66,15 @@ export const pairs = {
         await ben.say("what a crowd");
         await anna.sees("what a crowd");
         await ben.leave(anna.market);
+    },
+    // Only Element Web shows who is there, and only of those one has such a room with.
+    "anna starts a chat and sees that ben is there": async (anna, ben) => {
+        if (!anna.startChat) return LEFT_OUT;
+        await anna.startChat(ben.id);
+        await anna.say("just us");
+        await ben.accept(anna.called);
+        await ben.sees("just us");
+        await anna.seesOnline();
     },
     "they talk in secret": async (anna, ben) => {
         anna.cellar = `Cellar ${anna.name}`;

@@ -59,8 +59,4 @@ export class Person {
     get requests() {
         return this.watches.flatMap((watch) => watch.requests);
     }
-
-    get thrown() {
-        return this.watches.flatMap((watch) => watch.thrown);
-    }
 }

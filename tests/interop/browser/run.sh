@@ -12,7 +12,7 @@ skip() {
     echo "browser: left out, $1"
     exit 0
 }
-[ -n "${ELEMENT_WEB:-}${CINNY:-}" ] || skip "neither ELEMENT_WEB nor CINNY names a folder with a built client"
+[ -n "${ELEMENT_WEB:-}${CINNY:-}" ] || skip "neither ELEMENT_WEB nor CINNY names a built client"
 for built in ${ELEMENT_WEB:-} ${CINNY:-}; do
     [ -e "$built/index.html" ] || { echo "browser: there is no index.html in $built" >&2; exit 2; }
 done
