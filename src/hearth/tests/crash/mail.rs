@@ -84,7 +84,7 @@ impl Device {
         while self.sync(api, 0).await.expect("a living server") {}
         for sender in senders {
             let seen = self.seen.get(&sender.name).map_or(&[][..], Vec::as_slice);
-            let sent: Vec<_> = (1..).take(sender.acked).collect();
+            let sent: Vec<u64> = (1..).take(sender.acked).collect();
             assert_eq!(seen, sent, "what {} sent", sender.name);
         }
     }
