@@ -1,4 +1,4 @@
-//! The tables of this crate; ids from 0x0900.
+//! The tables of this crate; ids from 0x0A00.
 
 use bytes::Bytes;
 use kv::{Positions, Table, TableInfo};
@@ -6,9 +6,9 @@ use ruma::{OwnedDeviceId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
 /// Up to where in the stream an application service, by its id, has got everything.
-pub const CURSORS: Table<String, Cursor> = Table::new(0x0900, "appservice.cursors", 1);
+pub const CURSORS: Table<String, Cursor> = Table::new(0x0A00, "appservice.cursors", 1);
 /// The transaction that an application service is being sent and has not acknowledged.
-pub const IN_FLIGHT: Table<String, InFlight> = Table::new(0x0901, "appservice.in_flight", 1);
+pub const IN_FLIGHT: Table<String, InFlight> = Table::new(0x0A01, "appservice.in_flight", 1);
 
 /// Where an application service stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
