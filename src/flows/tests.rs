@@ -2,10 +2,13 @@ use std::sync::Arc;
 
 use account::{AccountData, Accounts, NewAccount, Permit, Profiles};
 use base::Clock;
-use event::{Draft, Signer};
+use event::Draft;
 use kv::{Db, Engine, flaky::Flaky, memory::Memory};
-use room::{CreateRoom, HierarchyQuery, MemberProfile, Membership, Outgoing, Preset, RoomError, Rooms};
-use ruma::{OwnedRoomId, OwnedUserId, RoomId, RoomVersionId, UserId};
+use room::{
+    CreateRoom, HierarchyQuery, Membership, Outgoing, Preset, RoomError,
+    rig::{self, user},
+};
+use ruma::{OwnedRoomId, OwnedUserId, RoomId, RoomVersionId};
 use serde_json::{Map, Value, json};
 
 use crate::{FlowError, Flows};
@@ -14,37 +17,18 @@ struct Rig {
     flows: Flows,
 }
 
-fn user(name: &str) -> OwnedUserId {
-    UserId::parse(format!("@{name}:hearth.test")).unwrap()
-}
-
 fn create() -> CreateRoom {
-    CreateRoom {
-        creator: user("alice"),
-        profile: MemberProfile::default(),
-        version: None,
-        creation_content: Map::new(),
-        preset: Preset::PublicChat,
-        published: false,
-        alias: None,
-        name: None,
-        topic: None,
-        power_levels: Map::new(),
-        initial_state: Vec::new(),
-        invites: Vec::new(),
-        is_direct: false,
-    }
+    CreateRoom::new(user("alice"), Preset::PublicChat)
 }
 
 impl Rig {
     async fn on(engine: Arc<dyn Engine>) -> Self {
         let db = Db::new(engine);
-        let clock = Clock::fixed(1_700_000_000_000);
+        let clock = rig::clock();
         let server: ruma::OwnedServerName = "hearth.test".try_into().unwrap();
-        let signer = Signer::new(server.clone(), "ed25519:1".try_into().unwrap(), &[7; 32]);
+        let signer = rig::signer(server.as_str(), 7);
         let config = account::Config::default();
         let accounts = Accounts::open(db.clone(), clock.clone(), server.clone(), config, Vec::new()).await.unwrap();
-        let signer = Arc::new(signer);
         let outbound = outbound::Outbound::new(&outbound::Config::default()).unwrap();
         let config = federation::Config { denied_servers: vec!["denied.test".into()], ..Default::default() };
         let policy = federation::Policy::new(&config);
@@ -52,7 +36,7 @@ impl Rig {
         let own = federation::OwnKeys::new(signer.clone(), Vec::new());
         let keys = federation::ServerKeys::new(db.clone(), clock.clone(), own, &[], client.clone());
         let checks = federation::inbound::Checks::new(keys, clock.clone());
-        let rooms = Rooms::new(db.clone(), clock.clone(), signer, room::Config::default(), 1 << 20, Vec::new());
+        let rooms = rig::rooms_of(&db, &clock, signer, Vec::new());
         let dir = tempfile::tempdir().unwrap();
         let media = media::Media::open(db.clone(), clock, server, dir.path(), media::Config::default()).unwrap();
         let post = appservice::Post::new().unwrap();
@@ -187,21 +171,7 @@ async fn a_room_that_only_claims_to_replace_another_changes_nothing() {
     rig.flows.join(&user("bob"), &old, &[], None, Map::new()).await.unwrap();
     rig.flows.account_data.set_tag(&user("bob"), &old, "m.favourite", &Map::new()).await.unwrap();
     let content: Map<_, _> = Map::from_iter([("predecessor".into(), json!({ "room_id": old }))]);
-    let new = CreateRoom {
-        creator: user("carol"),
-        profile: MemberProfile::default(),
-        version: None,
-        creation_content: content,
-        preset: Preset::PublicChat,
-        published: false,
-        alias: None,
-        name: None,
-        topic: None,
-        power_levels: Map::new(),
-        initial_state: Vec::new(),
-        invites: Vec::new(),
-        is_direct: false,
-    };
+    let new = CreateRoom { creation_content: content, ..CreateRoom::new(user("carol"), Preset::PublicChat) };
     let new = rig.flows.create(new, Vec::new()).await.unwrap();
     rig.flows.join(&user("bob"), &new, &[], None, Map::new()).await.unwrap();
     assert!(rig.flows.account_data.tags(&user("bob"), &new).await.unwrap().is_empty());

@@ -74,6 +74,28 @@ pub struct CreateRoom {
     pub is_direct: bool,
 }
 
+impl CreateRoom {
+    /// A room of the configured version with nothing but what the preset gives.
+    #[must_use]
+    pub fn new(creator: OwnedUserId, preset: Preset) -> Self {
+        Self {
+            creator,
+            profile: MemberProfile::default(),
+            version: None,
+            creation_content: Map::new(),
+            preset,
+            published: false,
+            alias: None,
+            name: None,
+            topic: None,
+            power_levels: Map::new(),
+            initial_state: Vec::new(),
+            invites: Vec::new(),
+            is_direct: false,
+        }
+    }
+}
+
 impl Rooms {
     /// Creates a room with all of its first events, or nothing.
     ///

@@ -40,6 +40,8 @@ mod projection;
 mod redaction;
 pub mod relations;
 mod report;
+#[cfg(any(test, feature = "rig"))]
+pub mod rig;
 mod rooms;
 pub mod row;
 pub mod serve;

@@ -3,15 +3,17 @@ mod devices;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use account::AccountData;
-use base::Clock;
 use ephemeral::{Presence, PresenceState, ReceiptKind, Receipts, Thread, Typing};
-use event::{Draft, Signer};
+use event::Draft;
 use kv::{Db, memory::Memory};
 use proptest::prelude::*;
 use push::{Counts, CountsProjection, Rules};
-use room::{CreateRoom, MemberAction, MemberChange, MemberProfile, Outgoing, Preset, Rooms};
-use ruma::{OwnedRoomId, OwnedUserId, UserId};
-use serde_json::{Map, Value, json, value::to_raw_value};
+use room::{
+    CreateRoom, MemberAction, MemberChange, MemberProfile, Outgoing, Preset, Rooms,
+    rig::{self, raw, user},
+};
+use ruma::OwnedRoomId;
+use serde_json::{Value, json};
 
 use crate::{Request, Sources, Sync, Wants};
 
@@ -23,21 +25,14 @@ struct Rig {
     typing: Typing,
 }
 
-fn user(name: &str) -> OwnedUserId {
-    UserId::parse(format!("@{name}:hearth.test")).unwrap()
-}
-
 impl Rig {
     fn new() -> Self {
         Self::with_epoch(Db::new(Memory::new()), "aaaa")
     }
 
     fn with_epoch(db: Db, epoch: &str) -> Self {
-        let clock = Clock::fixed(1_700_000_000_000);
-        let signer = Signer::new("hearth.test".try_into().unwrap(), "ed25519:1".try_into().unwrap(), &[7; 32]);
-        let projections: Vec<Box<dyn room::Projection>> = vec![Box::new(CountsProjection::new(signer.server_name()))];
-        let rooms =
-            Rooms::new(db.clone(), clock.clone(), Arc::new(signer), room::Config::default(), 1 << 20, projections);
+        let clock = rig::clock();
+        let rooms = rig::rooms(&db, &clock, vec![Box::new(CountsProjection::new("hearth.test".try_into().unwrap()))]);
         let receipts = Receipts::new(db.clone(), rooms.clone(), clock.clone());
         let typing = Typing::new(db.clone(), clock.clone());
         let sources = Sources {
@@ -55,21 +50,7 @@ impl Rig {
     }
 
     async fn room(&self, creator: &str) -> OwnedRoomId {
-        let new = CreateRoom {
-            creator: user(creator),
-            profile: MemberProfile::default(),
-            version: None,
-            creation_content: Map::new(),
-            preset: Preset::PublicChat,
-            published: false,
-            alias: None,
-            name: None,
-            topic: None,
-            power_levels: Map::new(),
-            initial_state: Vec::new(),
-            invites: Vec::new(),
-            is_direct: false,
-        };
+        let new = CreateRoom::new(user(creator), Preset::PublicChat);
         self.rooms.create(&new).await.unwrap()
     }
 
@@ -78,7 +59,7 @@ impl Rig {
     }
 
     async fn say(&self, room: &OwnedRoomId, sender: &str, text: &str) -> String {
-        let content = to_raw_value(&json!({ "msgtype": "m.text", "body": text })).unwrap();
+        let content = raw(&json!({ "msgtype": "m.text", "body": text }));
         let out = Outgoing::new(&user(sender), Draft::message("m.room.message".into(), content));
         self.rooms.send(room, &out).await.unwrap().to_string()
     }
@@ -214,7 +195,7 @@ async fn who_declines_an_invite_is_told_of_that_and_nothing_else() {
     let invite = MemberChange::of(user("alice"), user("bob"), MemberAction::Invite { is_direct: false });
     rig.rooms.change_member(&room, &invite).await.unwrap();
     let since = token(&rig.now("bob", None).await);
-    let content = to_raw_value(&json!({ "name": "secret" })).unwrap();
+    let content = raw(&json!({ "name": "secret" }));
     let name = Outgoing::new(&user("alice"), Draft::state("m.room.name".into(), "", content));
     rig.rooms.send(&room, &name).await.unwrap();
     rig.member(&room, "bob", MemberAction::Leave).await;

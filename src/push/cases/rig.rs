@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
-use base::Clock;
 use ephemeral::{ReceiptKind, Receipts, Thread};
-use event::{Draft, Signer};
+use event::Draft;
 use futures::future::BoxFuture;
 use kv::{Commit, Db, Engine, Observer, Pending, Range, Snapshot, WriterId, flaky::Flaky, memory::Memory};
-use room::{CreateRoom, MemberAction, MemberChange, MemberProfile, Outgoing, Preset, RoomNum, Rooms};
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomVersionId, UserId};
-use serde_json::{Map, Value, json, value::to_raw_value};
+pub use room::rig::user;
+use room::{CreateRoom, MemberAction, MemberChange, MemberProfile, Outgoing, Preset, RoomNum, Rooms, rig};
+use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId};
+use serde_json::{Value, json, value::to_raw_value};
 
 use crate::{Counts, CountsProjection, Reader, RoomCounts, Rules, Unread};
 
@@ -20,10 +20,6 @@ pub struct Rig {
     pub counts: Counts,
     pub id: OwnedRoomId,
     pub num: RoomNum,
-}
-
-pub fn user(name: &str) -> OwnedUserId {
-    UserId::parse(format!("@{name}:hearth.test")).unwrap()
 }
 
 pub fn unread(notifications: u64, highlights: u64) -> Unread {
@@ -87,34 +83,12 @@ impl Rig {
     }
 
     async fn on(engine: Arc<dyn Engine>) -> Self {
-        let clock = Clock::fixed(1_700_000_000_000);
-        let signer = Signer::new("hearth.test".try_into().unwrap(), "ed25519:1".try_into().unwrap(), &[7; 32]);
-        let db = Db::new(engine);
-        let projection = CountsProjection::new(signer.server_name());
-        let rooms = Rooms::new(
-            db.clone(),
-            clock.clone(),
-            Arc::new(signer),
-            room::Config::default(),
-            1 << 20,
-            vec![Box::new(projection)],
-        );
+        let (clock, db) = (rig::clock(), Db::new(engine));
+        let projection = CountsProjection::new("hearth.test".try_into().unwrap());
+        let rooms = rig::rooms(&db, &clock, vec![Box::new(projection)]);
         let receipts = Receipts::new(db.clone(), rooms.clone(), clock);
-        let new = CreateRoom {
-            creator: user("alice"),
-            profile: MemberProfile::default(),
-            version: Some(RoomVersionId::V11),
-            creation_content: Map::new(),
-            preset: Preset::PublicChat,
-            published: false,
-            alias: None,
-            name: None,
-            topic: None,
-            power_levels: Map::new(),
-            initial_state: Vec::new(),
-            invites: Vec::new(),
-            is_direct: false,
-        };
+        let new =
+            CreateRoom { version: Some(RoomVersionId::V11), ..CreateRoom::new(user("alice"), Preset::PublicChat) };
         let id = rooms.create(&new).await.unwrap();
         let num = rooms.num(&db.view(), &id).await.unwrap();
         let rules = Rules::new(db.clone(), rooms.clone());

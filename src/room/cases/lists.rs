@@ -7,26 +7,12 @@ use serde_json::{Map, Value, json};
 
 use super::rig::{Rig, raw, user};
 use crate::{
-    CreateRoom, Direction, HierarchyQuery, InitialState, MemberProfile, Membership, Preset, RoomError, Viewer,
+    CreateRoom, Direction, InitialState, MemberProfile, Membership, Preset, RoomError, Viewer,
     directory::DirectoryQuery,
 };
 
 pub fn new_room(creator: &str) -> CreateRoom {
-    CreateRoom {
-        creator: user(creator),
-        profile: MemberProfile::default(),
-        version: None,
-        creation_content: Map::new(),
-        preset: Preset::PublicChat,
-        published: false,
-        alias: None,
-        name: None,
-        topic: None,
-        power_levels: Map::new(),
-        initial_state: Vec::new(),
-        invites: Vec::new(),
-        is_direct: false,
-    }
+    CreateRoom::new(user(creator), Preset::PublicChat)
 }
 
 fn object(value: Value) -> Map<String, Value> {

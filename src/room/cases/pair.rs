@@ -1,15 +1,14 @@
 use std::sync::Arc;
 
 use base::Clock;
-use event::{Draft, Pdu, Signer};
+use event::{Draft, Pdu};
 use kv::{Db, memory::Memory};
 use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId, events::TimelineEventType};
 use serde_json::{Value, json};
 
 use super::rig::{raw, user};
 use crate::{
-    Config, CreateRoom, Direction, EventRow, Ingested, MemberProfile, Outgoing, Place, Preset, RemoteState, Rooms,
-    lookup::rules,
+    CreateRoom, Direction, EventRow, Ingested, Outgoing, Place, Preset, RemoteState, Rooms, lookup::rules, rig,
 };
 
 /// A room of `alice:a.test` that `bob:b.test` has joined through her server.
@@ -22,30 +21,15 @@ pub struct Pair {
 }
 
 pub fn server(name: &str, seed: u8, clock: &Clock) -> Rooms {
-    let signer = Signer::new(name.try_into().unwrap(), "ed25519:1".try_into().unwrap(), &[seed; 32]);
-    let db = Db::new(Memory::new());
-    Rooms::new(db, clock.clone(), Arc::new(signer), Config::default(), 1 << 20, Vec::new())
+    rig::rooms_of(&Db::new(Memory::new()), clock, rig::signer(name, seed), Vec::new())
 }
 
 impl Pair {
     pub async fn new(version: RoomVersionId) -> Self {
-        let clock = Clock::fixed(1_700_000_000_000);
+        let clock = rig::clock();
         let (a, b) = (server("a.test", 1, &clock), server("b.test", 2, &clock));
-        let new = CreateRoom {
-            creator: user("alice:a.test"),
-            profile: MemberProfile::default(),
-            version: Some(version.clone()),
-            creation_content: serde_json::Map::new(),
-            preset: Preset::PublicChat,
-            published: false,
-            alias: None,
-            name: None,
-            topic: None,
-            power_levels: serde_json::Map::new(),
-            initial_state: Vec::new(),
-            invites: Vec::new(),
-            is_direct: false,
-        };
+        let new =
+            CreateRoom { version: Some(version.clone()), ..CreateRoom::new(user("alice:a.test"), Preset::PublicChat) };
         let id = a.create(&new).await.unwrap();
         let pair = Self { a, b, id, clock, version };
         pair.enter().await;

@@ -1,15 +1,16 @@
 use std::{collections::HashSet, sync::Arc};
 
 use base::Clock;
-use event::{ClientFormat, Draft, Pdu, Signer};
+use event::{ClientFormat, Draft, Pdu};
 use kv::{Db, Engine, flaky::Flaky, memory::Memory};
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, RoomVersionId, UserId, events::TimelineEventType};
-use serde_json::{Map, Value, json, value::to_raw_value};
+use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId, events::TimelineEventType};
+use serde_json::{Value, json};
 
 use crate::{
-    Config, CreateRoom, EventNum, EventRow, MemberProfile, Once, Outgoing, Preset, Result, RoomNum, Rooms, Viewer,
-    lookup::rules,
+    CreateRoom, EventNum, EventRow, Once, Outgoing, Preset, Result, RoomNum, Rooms, Viewer, lookup::rules, rig,
 };
+
+pub use crate::rig::{raw, user};
 
 /// One room on a fresh database, created by alice.
 pub struct Rig {
@@ -17,14 +18,6 @@ pub struct Rig {
     pub clock: Clock,
     pub id: OwnedRoomId,
     pub num: RoomNum,
-}
-
-pub fn user(name: &str) -> OwnedUserId {
-    UserId::parse(if name.contains(':') { format!("@{name}") } else { format!("@{name}:hearth.test") }).unwrap()
-}
-
-pub fn raw(value: &Value) -> Box<serde_json::value::RawValue> {
-    to_raw_value(value).unwrap()
 }
 
 impl Rig {
@@ -41,25 +34,9 @@ impl Rig {
     }
 
     async fn on(engine: Arc<dyn Engine>, version: RoomVersionId) -> Self {
-        let clock = Clock::fixed(1_700_000_000_000);
-        let signer = Signer::new("hearth.test".try_into().unwrap(), "ed25519:1".try_into().unwrap(), &[7; 32]);
-        let rooms =
-            Rooms::new(Db::new(engine), clock.clone(), Arc::new(signer), Config::default(), 1 << 20, Vec::new());
-        let new = CreateRoom {
-            creator: user("alice"),
-            profile: MemberProfile::default(),
-            version: Some(version),
-            creation_content: Map::new(),
-            preset: Preset::PublicChat,
-            published: false,
-            alias: None,
-            name: None,
-            topic: None,
-            power_levels: Map::new(),
-            initial_state: Vec::new(),
-            invites: Vec::new(),
-            is_direct: false,
-        };
+        let clock = rig::clock();
+        let rooms = rig::rooms(&Db::new(engine), &clock, Vec::new());
+        let new = CreateRoom { version: Some(version), ..CreateRoom::new(user("alice"), Preset::PublicChat) };
         let id = rooms.create(&new).await.unwrap();
         let num = rooms.num(&rooms.db().view(), &id).await.unwrap();
         Self { rooms, clock, id, num }

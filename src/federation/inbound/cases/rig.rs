@@ -8,9 +8,9 @@ use futures::future::BoxFuture;
 use http::StatusCode;
 use kv::{Db, memory::Memory};
 use parking_lot::Mutex;
-use room::{CreateRoom, MemberProfile, Preset, RoomNum, Rooms};
+use room::{CreateRoom, Preset, RoomNum, Rooms};
 use ruma::{EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, RoomVersionId, ServerName, UInt, UserId};
-use serde_json::{Map, Value, json, value::to_raw_value};
+use serde_json::{Value, json, value::to_raw_value};
 
 use crate::{
     Answer, Answers, Call, CallError, Checks, Client, Config, Edus, Inbound, OwnKeys, Policy, Queue, RemoteDevices,
@@ -102,7 +102,7 @@ pub struct Rig {
 
 pub fn signer(server: &str) -> Arc<Signer> {
     let seed = server.as_bytes().first().copied().unwrap_or_default();
-    Arc::new(Signer::new(server.try_into().unwrap(), "ed25519:1".try_into().unwrap(), &[seed; 32]))
+    room::rig::signer(server, seed)
 }
 
 pub fn server(name: &str) -> &ServerName {
@@ -112,23 +112,11 @@ pub fn server(name: &str) -> &ServerName {
 impl Rig {
     pub async fn new() -> Self {
         let (db, clock, world) = (Db::new(Memory::new()), Clock::fixed(NOW), Arc::<World>::default());
-        let config = room::Config::default();
-        let rooms = Rooms::new(db.clone(), clock.clone(), signer("a.test"), config, 1 << 20, Vec::new())
+        let rooms = room::rig::rooms_of(&db, &clock, signer("a.test"), Vec::new())
             .with_policy_servers(Arc::new(client(&clock, world.clone())));
         let new = CreateRoom {
-            creator: UserId::parse("@alice:a.test").unwrap(),
-            profile: MemberProfile::default(),
             version: Some(RoomVersionId::V11),
-            creation_content: Map::new(),
-            preset: Preset::PublicChat,
-            published: false,
-            alias: None,
-            name: None,
-            topic: None,
-            power_levels: Map::new(),
-            initial_state: Vec::new(),
-            invites: Vec::new(),
-            is_direct: false,
+            ..CreateRoom::new(UserId::parse("@alice:a.test").unwrap(), Preset::PublicChat)
         };
         let id = rooms.create(&new).await.unwrap();
         let num = rooms.num(&db.view(), &id).await.unwrap();

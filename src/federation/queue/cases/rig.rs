@@ -6,15 +6,14 @@ use std::{
 
 use base::Clock;
 use bytes::Bytes;
-use event::{Draft, Signer};
+use event::Draft;
 use futures::future::BoxFuture;
 use kv::{Db, Engine, Read, Tx, memory::Memory};
 use parking_lot::Mutex;
-use room::{
-    Appended, CreateRoom, MemberProfile, Outgoing, Preset, Projection, RoomNum, Rooms, Tip, tables::SERVER_LOG,
-};
-use ruma::{OwnedRoomId, OwnedServerName, OwnedUserId, ServerName, UserId};
-use serde_json::{Map, Value, json, value::to_raw_value};
+pub use room::rig::user;
+use room::{Appended, CreateRoom, Outgoing, Preset, Projection, RoomNum, Rooms, Tip, rig, tables::SERVER_LOG};
+use ruma::{OwnedRoomId, OwnedServerName, ServerName};
+use serde_json::{Value, json};
 use tokio::{sync::broadcast, task::JoinHandle};
 
 use crate::queue::{Post, Queue, Refused};
@@ -99,10 +98,6 @@ pub struct Rig {
     running: Option<JoinHandle<()>>,
 }
 
-pub fn user(name: &str) -> OwnedUserId {
-    UserId::parse(if name.contains(':') { format!("@{name}") } else { format!("@{name}:hearth.test") }).unwrap()
-}
-
 pub fn server(name: &str) -> OwnedServerName {
     name.try_into().unwrap()
 }
@@ -113,12 +108,8 @@ impl Rig {
     }
 
     pub fn on(engine: Arc<dyn Engine>) -> Self {
-        let clock = Clock::fixed(1_700_000_000_000);
-        let db = Db::new(engine);
-        let signer = Signer::new("hearth.test".try_into().unwrap(), "ed25519:1".try_into().unwrap(), &[7; 32]);
-        let config = room::Config::default();
-        let projections: Vec<Box<dyn Projection>> = vec![Box::new(Servers)];
-        let rooms = Rooms::new(db.clone(), clock.clone(), Arc::new(signer), config, 1 << 20, projections);
+        let (clock, db) = (rig::clock(), Db::new(engine));
+        let rooms = rig::rooms(&db, &clock, vec![Box::new(Servers)]);
         let remote = Fake::default();
         let queue = queue(&db, &clock, &remote);
         Self { db, clock, rooms, remote, queue, heard: broadcast::channel(16).0, running: None }
@@ -151,21 +142,7 @@ impl Rig {
 
     /// A room of alice's with these servers in it.
     pub async fn room(&self, servers: &[&str]) -> OwnedRoomId {
-        let new = CreateRoom {
-            creator: user("alice"),
-            profile: MemberProfile::default(),
-            version: None,
-            creation_content: Map::new(),
-            preset: Preset::PublicChat,
-            published: false,
-            alias: None,
-            name: None,
-            topic: None,
-            power_levels: Map::new(),
-            initial_state: Vec::new(),
-            invites: Vec::new(),
-            is_direct: false,
-        };
+        let new = CreateRoom::new(user("alice"), Preset::PublicChat);
         let room = self.rooms.create(&new).await.unwrap();
         for server in servers {
             self.enter(&room, server).await;
@@ -196,7 +173,7 @@ impl Rig {
     }
 
     async fn send(&self, room: &OwnedRoomId, kind: &str, content: &Value) {
-        let draft = Draft::message(kind.into(), to_raw_value(content).unwrap());
+        let draft = Draft::message(kind.into(), rig::raw(content));
         self.rooms.send(room, &Outgoing::new(&user("alice"), draft)).await.unwrap();
     }
 

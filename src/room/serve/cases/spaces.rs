@@ -2,25 +2,14 @@ use ruma::{OwnedRoomId, ServerName};
 use serde_json::{Map, json};
 
 use crate::{
-    CreateRoom, MemberProfile, Preset, RoomError,
+    CreateRoom, Preset, RoomError,
     cases::rig::{Rig, user},
 };
 
 async fn room(rig: &Rig, preset: Preset, space: bool) -> OwnedRoomId {
     let new = CreateRoom {
-        creator: user("alice"),
-        profile: MemberProfile::default(),
-        version: None,
         creation_content: if space { Map::from_iter([("type".into(), json!("m.space"))]) } else { Map::new() },
-        preset,
-        published: false,
-        alias: None,
-        name: None,
-        topic: None,
-        power_levels: Map::new(),
-        initial_state: Vec::new(),
-        invites: Vec::new(),
-        is_direct: false,
+        ..CreateRoom::new(user("alice"), preset)
     };
     rig.clock.advance(1000);
     rig.rooms.create(&new).await.unwrap()
