@@ -7,14 +7,15 @@ use ruma::api::{
     client::room::get_event_by_timestamp::v1::{Request, Response},
 };
 
-use crate::{Authed, MatrixError, Reply, client::reader::Reader};
+use crate::{Authed, Class, MatrixError, RateLimits, Reply, auth::is_limited, client::reader::Reader, limits::Key};
 
 /// `GET /_matrix/client/v1/rooms/{roomId}/timestamp_to_event`
 pub async fn by_time(
     State(rooms): State<Rooms>,
     State(account_data): State<AccountData>,
     State(inbound): State<Inbound>,
-    Authed { user, device, req, .. }: Authed<Request>,
+    State(limits): State<RateLimits>,
+    Authed { user, device, appservice, req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
     let mut view = rooms.db().view();
     let access = rooms.access(&view, &user, &req.room_id).await?;
@@ -23,7 +24,10 @@ pub async fn by_time(
     let (ts, viewer) = (req.ts.get().into(), reader.viewer());
     let mut found = rooms.event_by_time(&view, access.room, &viewer, ts, direction).await?;
     let place = found.as_ref().and_then(|(_, row)| row.meta.place);
-    if rooms.may_be_elsewhere(&view, access.room, place, direction).await? {
+    // Who asks too often gets what is here.
+    if rooms.may_be_elsewhere(&view, access.room, place, direction).await?
+        && (!is_limited(appservice.as_ref(), &user) || limits.take(Class::Lookup, Key::user(&user)).is_ok())
+    {
         let closest = found.as_ref().map(|(_, row)| row.event.origin_server_ts());
         if inbound.reach(&req.room_id, ts, direction, closest).await? {
             view = rooms.db().view();
