@@ -72,7 +72,7 @@ impl Builder {
     pub async fn start(self) -> TestServer {
         let Self { config, engine, clock, dir } = self;
         let options = Options { metrics: None, clock: clock.clone(), engine: engine.clone() };
-        let server = Server::start(config.clone(), options).await.expect("the server starts");
+        let server = Box::pin(Server::start(config.clone(), options)).await.expect("the server starts");
         let http = Http::new(*server.addresses().first().expect("a listener"));
         TestServer { server, config, engine, clock, http, dir }
     }

@@ -146,7 +146,7 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub async fn stream(&self, destination: &ServerName, call: Call) -> Result<Download, CallError> {
-        self.noted(destination, &call.clone(), self.attempt(destination, call)).await
+        self.noted(destination, &call.clone(), Box::pin(self.attempt(destination, call))).await
     }
 
     /// Asks if that is allowed now, and remembers how it went.

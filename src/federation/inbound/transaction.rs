@@ -212,7 +212,7 @@ fn note(results: &mut Results, pdu: &Pdu, became: Result<Ingested, InboundError>
         // The event itself is not at fault: it is asked for again when something follows it.
         Ok(Ingested::Missing(missing)) => {
             tracing::info!(event = %pdu.event_id, ?missing, "an event was not taken in: what it builds on is missing");
-            Some("what the event builds on is not here, and your server does not tell of it".to_owned())
+            None
         }
         Err(error) if error.is_internal() => return Err(error),
         Err(error) => Some(error.to_string()),

@@ -78,12 +78,11 @@ impl Api {
     /// The answer, which must be 200, or nothing when the server died over it.
     pub async fn call(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Option<Value> {
         let body = body.map(|body| body.to_string()).unwrap_or_default();
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}/_matrix/client/v3{path}", self.base))
-            .header(header::AUTHORIZATION, format!("Bearer {token}"))
-            .body(Full::new(Bytes::from(body)))
-            .unwrap();
+        let mut request = Request::builder().method(method).uri(format!("{}/_matrix/client/v3{path}", self.base));
+        if !token.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request.body(Full::new(Bytes::from(body))).unwrap();
         let response = self.http.request(request).await.ok()?;
         let status = response.status();
         let body = response.into_body().collect().await.ok()?.to_bytes();
