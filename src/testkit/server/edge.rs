@@ -21,7 +21,8 @@ fn filled(path: &str) -> String {
         "{user_id}" => "@somebody:test.example".to_owned(),
         "{room_id}" | "{room_id_or_alias}" => "!nowhere:test.example".to_owned(),
         "{room_alias}" => "%23nothing:test.example".to_owned(),
-        "{event_id}" => "$nothing:test.example".to_owned(),
+        "{event_id}" | "{thread_root}" => "$nothing:test.example".to_owned(),
+        "{action}" => "cancel".to_owned(),
         "{server_name}" => "test.example".to_owned(),
         "{event_type}" => "m.room.message".to_owned(),
         "{receipt_type}" => "m.read".to_owned(),
@@ -83,7 +84,8 @@ fn has_body(route: &RouteInfo) -> bool {
 }
 
 /// Routes that take no body, or any.
-const BODILESS: &[&str] = &["/logout", "/logout/all", "/openid/request_token", "/login/get_token", "/forget"];
+const BODILESS: &[&str] =
+    &["/logout", "/logout/all", "/openid/request_token", "/login/get_token", "/forget", "/{delay_id}/{action}"];
 
 fn unexpected(others: Vec<String>) -> Vec<String> {
     let bodiless = |line: &String| BODILESS.iter().any(|end| line.split(' ').nth(1).unwrap().ends_with(end));
