@@ -60,7 +60,6 @@ impl Appservices {
     }
 
     /// All of them.
-    #[must_use]
     pub fn all(&self) -> impl Iterator<Item = &Appservice> {
         self.services.iter().map(|service| &service.registration)
     }

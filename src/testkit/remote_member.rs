@@ -23,7 +23,7 @@ impl Remote {
         let federation = "/_matrix/federation";
         let made = self.get(&format!("{federation}/v1/make_join/{room}/{user}?ver=11")).await;
         let rules = event::rules(&RoomVersionId::V11).expect("rules of version 11");
-        let template = &made["event"];
+        let template = made.get("event").expect("a template");
         let content = to_raw_value(&template["content"]).expect("JSON");
         let place = Place {
             room_id: Some(room),
@@ -40,7 +40,7 @@ impl Remote {
         let body = serde_json::from_slice(join.json()).expect("JSON");
         let joined = self.put(&format!("{federation}/v2/send_join/{room}/{}", join.event_id), body).await;
         let mut auth_events = vec![join.event_id.clone()];
-        for event in joined["state"].as_array().expect("state") {
+        for event in joined.get("state").and_then(Value::as_array).expect("state") {
             if ["m.room.create", "m.room.power_levels"].iter().any(|kind| event["type"] == *kind) {
                 let json = event.to_string();
                 auth_events.push(Pdu::parse(json.as_bytes(), &rules).expect("an event").event_id);

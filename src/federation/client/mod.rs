@@ -146,7 +146,8 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub async fn stream(&self, destination: &ServerName, call: Call) -> Result<Download, CallError> {
-        self.noted(destination, &call.clone(), self.attempt(destination, call)).await
+        // Boxed, so that all that wait for other servers do not carry a request's future.
+        self.noted(destination, &call.clone(), Box::pin(self.attempt(destination, call))).await
     }
 
     /// Asks if that is allowed now, and remembers how it went.

@@ -105,7 +105,8 @@ async fn the_longest_unused_media_of_other_servers_goes_when_there_is_too_much()
     assert_eq!(fixture.media.evict().await.unwrap(), 0);
     let mut expected = vec!["a".to_owned(), "c".to_owned(), own.to_string()];
     let mut found = kept(&fixture).await;
-    (expected.sort(), found.sort());
+    expected.sort();
+    found.sort();
     assert_eq!(found, expected, "what was used lately stays, and so does ours");
     fixture.media.clean().await.unwrap();
     assert_eq!(fixture.files("files"), 3);

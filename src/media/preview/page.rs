@@ -81,10 +81,12 @@ impl Reader {
                 self.twitter_image.get_or_insert(content);
             }
             "twitter:title" if self.title.is_empty() => self.title = content,
-            name if name.starts_with("og:") && !name.starts_with(IMAGE_DETAILS) => {
-                if self.properties.len() < MAX_PROPERTIES && !self.properties.contains_key(name) {
-                    self.properties.insert(name.to_owned(), cut(&content, MAX_VALUE).into());
-                }
+            name if name.starts_with("og:")
+                && !name.starts_with(IMAGE_DETAILS)
+                && self.properties.len() < MAX_PROPERTIES
+                && !self.properties.contains_key(name) =>
+            {
+                self.properties.insert(name.to_owned(), cut(&content, MAX_VALUE).into());
             }
             _ => {}
         }

@@ -24,12 +24,6 @@ impl Rig {
     pub async fn another(&self, creator: &str) -> OwnedRoomId {
         self.rooms.create(&new_room(creator)).await.unwrap()
     }
-
-    async fn put_in(&self, room: &OwnedRoomId, sender: &str, kind: &str, key: &str, content: &Value) {
-        self.clock.advance(1000);
-        let draft = event::Draft::state(kind.into(), key, raw(content));
-        self.rooms.send(room, &crate::Outgoing::new(&user(sender), draft)).await.unwrap();
-    }
 }
 
 #[tokio::test]

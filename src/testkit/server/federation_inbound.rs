@@ -40,7 +40,7 @@ async fn a_server_that_does_not_answer_holds_up_nobody_else_in_a_room() {
         _ = &mut pushing => panic!("answered without asking for what is missing"),
         asked = asked.recv() => asked.unwrap(),
     }
-    let message = quick.message(&[quick.join.event_id.clone()], "hello");
+    let message = quick.message(std::slice::from_ref(&quick.join.event_id), "hello");
     let answer = quick.push("1", vec![message.clone()]).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.json()["pdus"], json!({ message.event_id.as_str(): {} }));

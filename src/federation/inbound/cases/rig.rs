@@ -20,12 +20,14 @@ use crate::{
 
 pub const NOW: u64 = 1_700_000_000_000;
 
+type Said = Result<Value, StatusCode>;
+
 /// What the other servers answer, by server and the beginning of the path; and what they were asked.
 #[derive(Debug, Default)]
 pub struct World {
     /// What a policy server signs with, and a word in events that it does not sign.
     pub policy: Mutex<Option<(Arc<Signer>, &'static str)>>,
-    answers: Mutex<HashMap<(String, &'static str), Result<Value, StatusCode>>>,
+    answers: Mutex<HashMap<(String, &'static str), Said>>,
     asked: Mutex<Vec<String>>,
 }
 
