@@ -102,19 +102,19 @@ impl TestServer {
     /// Stops the server and starts it again on the same data.
     #[must_use]
     pub async fn restart(self) -> Self {
-        self.pause().await.start().await
+        Box::pin(self.pause().await.start()).await
     }
 
     /// Stops the server; the answer starts it again on the same data.
     pub async fn pause(self) -> Builder {
         let Self { server, config, engine, clock, dir, .. } = self;
-        server.stop().await;
+        Box::pin(server.stop()).await;
         Builder { config, engine, clock, dir }
     }
 
     /// Stops the server and removes its data.
     pub async fn stop(self) {
-        self.server.stop().await;
+        Box::pin(self.server.stop()).await;
     }
 
     /// The server itself.

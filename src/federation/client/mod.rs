@@ -146,6 +146,7 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub async fn stream(&self, destination: &ServerName, call: Call) -> Result<Download, CallError> {
+        // Boxed, so that all that wait for other servers do not carry a request's future.
         self.noted(destination, &call.clone(), Box::pin(self.attempt(destination, call))).await
     }
 
