@@ -35,10 +35,10 @@ async fn rules_stand_where_they_were_put() {
     for id in ["a", "b"] {
         rig.rules.put(&alice, content(id), None, None).await.unwrap();
     }
-    assert_eq!(ids(&rig, "content").await, ["b", "a"]);
+    assert_eq!(ids(&rig, "content").await, ["b", "a", ".m.rule.contains_user_name"]);
     rig.rules.put(&alice, content("c"), Some("b"), None).await.unwrap();
     rig.rules.put(&alice, content("d"), None, Some("a")).await.unwrap();
-    assert_eq!(ids(&rig, "content").await, ["b", "c", "d", "a"]);
+    assert_eq!(ids(&rig, "content").await, ["b", "c", "d", "a", ".m.rule.contains_user_name"]);
     let over = NewPushRule::Override(NewConditionalPushRule::new("o".into(), Vec::new(), Vec::new()));
     rig.rules.put(&alice, over, None, None).await.unwrap();
     assert_eq!(ids(&rig, "override").await[..2], [".m.rule.master", "o"]);
