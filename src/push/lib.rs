@@ -21,6 +21,7 @@ mod error;
 mod facts;
 mod judge;
 mod ledger;
+mod names;
 mod notifications;
 mod projection;
 mod pushers;

@@ -13,8 +13,8 @@ use crate::{
     defaults,
     facts::Facts,
     ledger::{self, Entry, Scope},
-    rules, signs,
-    tables::{At, CONCERNED, JOINED, NAMES, THREAD_LIST, THREADS, WATCHES},
+    names, rules, signs,
+    tables::{At, CONCERNED, JOINED, THREAD_LIST, THREADS, WATCHES},
     tally::Signature,
 };
 
@@ -96,12 +96,9 @@ impl CountsProjection {
             }
         }
         if let Some(text) = signs::old_text(facts) {
-            let lower = text.to_lowercase();
-            let mut members = tx.scan(&NAMES, NAMES.under(&(room,)));
-            while let Some(((_, user), name)) = members.next().await? {
-                let bits = if user == facts.sender { 0 } else { signs::named(text, &lower, &user, &name) };
-                if bits != 0 {
-                    concerned.entry(user).or_insert_with(|| impersonal.clone()).defaults |= bits;
+            for (user, rules) in names::in_text(tx, room, text).await? {
+                if user != facts.sender {
+                    concerned.entry(user).or_insert_with(|| impersonal.clone()).defaults |= rules;
                 }
             }
         }
@@ -188,13 +185,7 @@ async fn note_name(rooms: &Rooms, tx: &mut Tx, tip: &Tip, room: RoomNum, user: &
         true => Some(signs::display_name(rooms, tx, room, tip, user).await?.unwrap_or_default().to_lowercase()),
         false => None,
     };
-    if tx.peek(&NAMES, (room, user)).await? != name {
-        match name {
-            Some(name) => tx.put(&NAMES, (room, user), &name),
-            None => tx.delete(&NAMES, (room, user)),
-        }
-    }
-    Ok(())
+    Ok(names::note(tx, room, user, name).await?)
 }
 
 /// Takes an event out of the sums that this one has just redacted.

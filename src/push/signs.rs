@@ -1,6 +1,5 @@
 //! Which rules an event matches.
 
-use base::glob::Glob;
 use kv::Read;
 use room::{EventRow, RoomNum, Rooms, Tip};
 use ruma::{RoomId, UserId, push::Ruleset};
@@ -50,17 +49,6 @@ pub fn mentions<'v>(facts: &'v Facts<'_>) -> Vec<&'v UserId> {
 /// The text of an event that says in no other way whom it mentions.
 pub fn old_text<'v>(facts: &'v Facts<'_>) -> Option<&'v str> {
     facts.event.pointer("/content/body").and_then(Value::as_str).filter(|_| !facts.has_mentions())
-}
-
-/// Which rules that look for names `text` matches for a user who is called `name` in the room. `lower` is the text,
-/// `name` the name in lower case.
-pub fn named(text: &str, lower: &str, user: &UserId, name: &str) -> u32 {
-    let has = |name: &str| {
-        !name.is_empty() && lower.contains(name) && Glob::literal(name).is_some_and(|name| name.matches_words(text))
-    };
-    let by_user = if has(&user.localpart().to_lowercase()) { defaults::USER_NAME } else { 0 };
-    let by_name = if has(name) { defaults::DISPLAY_NAME } else { 0 };
-    by_user | by_name
 }
 
 /// The rules of a user's own that an event matches.

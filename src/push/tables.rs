@@ -39,6 +39,10 @@ pub const SUBSCRIPTION_LOG: Table<(OwnedUserId, Stamp), ThreadKey> = Table::new(
 
 /// The names of local members in their rooms, in lower case; empty for none.
 pub const NAMES: Table<(RoomNum, OwnedUserId), String> = Table::new(0x0507, "push.names", 1);
+/// Local members by the first words of their localparts and names.
+pub const NAMED: Table<(RoomNum, String, OwnedUserId), ()> = Table::new(0x0508, "push.named", 1);
+/// How many rows of [`NAMED`] begin with a word.
+pub const FIRST_WORDS: Table<(RoomNum, String), u32> = Table::new(0x0509, "push.first_words", 1);
 
 /// A pusher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +69,8 @@ pub const ALL: &[TableInfo] = &[
     THREADS.info(),
     THREAD_LIST.info(),
     NAMES.info(),
+    NAMED.info(),
+    FIRST_WORDS.info(),
     PUSHERS.info(),
     PUSHKEYS.info(),
     SUBSCRIPTIONS.info(),
