@@ -57,14 +57,6 @@ impl Mailbox {
         self.server == server
     }
 
-    /// Whether this transaction of a device was sent already.
-    ///
-    /// # Errors
-    /// When storage fails.
-    pub async fn was_sent(&self, sender: (&UserId, &DeviceId), kind: &str, transaction: &str) -> Result<bool> {
-        Ok(self.db.view().has(&SENT, (sender.0, sender.1, kind, transaction)).await?)
-    }
-
     /// Sends a message to each of `targets` here once for each `transaction`; users of other servers are for their
     /// servers. Devices that do not exist are passed over, and those whose box is full.
     ///
@@ -97,6 +89,8 @@ impl Mailbox {
         let full = kv::retry(|| async {
             let mut tx = self.db.begin();
             if tx.has(&SENT, (user, device, kind, transaction)).await? {
+                // The first one may still be on its way to the disk.
+                tx.commit().await?;
                 return Ok(None);
             }
             tx.put(&SENT, (user, device, kind, transaction), &now);
@@ -122,6 +116,7 @@ impl Mailbox {
         let full = kv::retry(|| async {
             let mut tx = self.db.begin();
             if tx.has(&RECEIVED, (origin.as_str(), id)).await? {
+                tx.commit().await?;
                 return Ok(Full::new());
             }
             tx.put(&RECEIVED, (origin.as_str(), id), &now);

@@ -25,6 +25,9 @@ pub struct KeysOf {
     pub user_signing: Option<Box<RawValue>>,
 }
 
+/// Signatures read at a time.
+const PAGE: usize = 64;
+
 /// Signatures that were added to keys: signer, key id, signature.
 type Added = Vec<(OwnedUserId, String, String)>;
 
@@ -49,14 +52,7 @@ impl Keys {
         user: &UserId,
         devices: &[OwnedDeviceId],
     ) -> Result<KeysOf> {
-        let mut signatures: HashMap<String, Added> = HashMap::new();
-        for ((_, target, signer, key), signature) in
-            view.scan(&SIGNATURES, SIGNATURES.under(&(user,))).by(16).collect().await?
-        {
-            if signer == user || asker == Some(&*signer) {
-                signatures.entry(target).or_default().push((signer, key, signature));
-            }
-        }
+        let signatures = signatures(view, asker, user).await?;
         let added = |target: &str| signatures.get(target).map_or(&[][..], Vec::as_slice);
         let mut rows = view.scan(&DEVICE_KEYS, DEVICE_KEYS.under(&(user,))).by(16).collect().await?;
         rows.retain(|((_, device), _)| devices.is_empty() || devices.contains(device));
@@ -116,4 +112,31 @@ fn complete(
         }
     }
     Ok(RawValue::from_string(text).map_err(|error| kv::Error::corrupt(DEVICE_KEYS.name(), error))?)
+}
+
+/// The signatures on keys of `user` that `asker` sees: those of the two of them. A key that many others have signed
+/// costs no more than that: their rows are leapt over, a page at a time.
+async fn signatures(view: &View, asker: Option<&UserId>, user: &UserId) -> kv::Result<HashMap<String, Added>> {
+    let mut seen = vec![user];
+    seen.extend(asker.filter(|asker| *asker != user));
+    seen.sort();
+    let mut signatures: HashMap<String, Added> = HashMap::new();
+    let mut range = SIGNATURES.under(&(user,));
+    loop {
+        let rows = view.scan(&SIGNATURES, range.clone()).by(16).first(PAGE).await?;
+        let last = rows.last().filter(|_| rows.len() == PAGE).map(|(key, _)| key.clone());
+        for ((_, target, signer, key), signature) in rows {
+            if seen.contains(&&*signer) {
+                signatures.entry(target).or_default().push((signer, key, signature));
+            }
+        }
+        let Some(last) = last else { return Ok(signatures) };
+        let (target, signer) = (last.1.as_str(), &*last.2);
+        range.start = match seen.iter().find(|seen| **seen >= signer) {
+            // The last row comes again, which changes nothing.
+            Some(same) if *same == signer => SIGNATURES.between(&last, &last).start,
+            Some(next) => SIGNATURES.under(&(user, target, *next)).start,
+            None => SIGNATURES.under(&(user, target)).end,
+        };
+    }
 }

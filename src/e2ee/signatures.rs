@@ -42,26 +42,31 @@ impl Keys {
             if json::signed_part(&stored) != json::signed_part(signed) {
                 return Ok(Err(Failure::OtherKey));
             }
-            let mut added = 0;
+            let (mut good, mut is_new) = (false, false);
             for (key, signature) in json::signatures_of(signed, signer.as_str()) {
                 if json::signatures_of(&stored, signer.as_str()).any(|old| old == (key, signature)) {
-                    added += 1;
+                    good = true;
                     continue;
                 }
                 let Some(public) = signing_key(&tx, signer, user, key, is_device).await? else { continue };
                 if !json::is_signed(&stored, &public, signature) {
                     return Ok(Err(Failure::BadSignature));
                 }
-                tx.put(&SIGNATURES, (user, target, signer, key), &signature.to_owned());
-                added += 1;
+                good = true;
+                let row = (user, target, signer, key);
+                if tx.get(&SIGNATURES, row).await?.as_deref() != Some(signature) {
+                    tx.put(&SIGNATURES, row, &signature.to_owned());
+                    is_new = true;
+                }
             }
-            if added == 0 {
+            if !good {
                 return Ok(Err(Failure::BadSignature));
             }
-            if user == signer {
-                changes::mark(&mut tx, user).await?;
-            } else {
-                changes::mark_own(&mut tx, signer, user).await?;
+            // Clients upload the same again; that is no news to anybody.
+            match (is_new, user == signer) {
+                (false, _) => {}
+                (true, true) => changes::mark(&mut tx, user).await?,
+                (true, false) => changes::mark_own(&mut tx, signer, user).await?,
             }
             tx.commit().await?;
             Ok::<_, E2eeError>(Ok(()))

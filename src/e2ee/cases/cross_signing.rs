@@ -98,6 +98,16 @@ async fn signatures_are_taken_from_the_right_key_and_shown_to_whom_they_concern(
     assert_eq!(add(&alice, "ONE", own.sign(&alice, &changed)).await, Err(Failure::OtherKey));
     let of_bob_signed = others.sign(&alice, &of_bob.key(&bob, "master"));
     assert_eq!(add(&bob, &of_bob.1, of_bob_signed.clone()).await, Ok(()));
+    let told = world.db.view().positions().clone();
+    assert_eq!(add(&bob, &of_bob.1, of_bob_signed.clone()).await, Ok(()));
+    assert_eq!(*world.db.view().positions(), told, "the same again is no news");
+    // Many others have signed it.
+    let mut tx = world.db.begin();
+    for n in 0..200 {
+        let signer = OwnedUserId::try_from(format!("@{}{n}:other.test", if n % 2 == 0 { "a" } else { "z" })).unwrap();
+        tx.put(&crate::tables::SIGNATURES, (&bob, of_bob.1.as_str(), &signer, "ed25519:x"), &"x".to_owned());
+    }
+    tx.commit().await.unwrap();
     let master_of_bob = async |asker: &OwnedUserId| {
         world.keys.query(Some(asker), &bob, &[]).await.unwrap().master.map(|key| parse(&key)).unwrap()
     };
