@@ -24,14 +24,17 @@ use crate::{
 const GROUP: usize = 12;
 /// The longest that a commit waits for others: as long as an fsync takes on an ordinary disk.
 const GATHER_FOR: Duration = Duration::from_millis(4);
-/// After waiting in vain, so many groups go without.
+/// After waiting in vain again and again, at most so many groups go without.
 const PATIENCE: u32 = 256;
 
-/// Whether many commit at the same time, as far as the last groups tell. One sender alone never waits.
+/// Whether many commit at the same time, as far as the last groups tell. Who sends alone waits at most for
+/// [`Crowd::MISSES`] groups after a crowd has gone.
 #[derive(Debug, Default)]
 pub struct Crowd {
-    /// Waiting brought a group together the last time.
+    /// Waiting brings groups together.
     is_there: bool,
+    /// How often in a row waiting was in vain.
+    misses: u32,
     /// The size of the last group.
     last: usize,
     /// Groups until the next try.
@@ -39,21 +42,26 @@ pub struct Crowd {
 }
 
 impl Crowd {
+    /// A crowd comes in waves, and the end of a wave is a small group: it takes more than one to say that it is gone.
+    const MISSES: u32 = 2;
+
+    /// Whether the next group, of which `queued` are there, is worth waiting for.
     fn is_likely(&mut self, queued: usize) -> bool {
-        if self.is_there {
-            return true;
-        }
         self.pause = self.pause.saturating_sub(1);
-        self.pause == 0 && queued.max(self.last) > 1
+        self.is_there || (self.pause == 0 && queued.max(self.last) > 1)
     }
 
-    fn learn(&mut self, gathered: usize) {
-        let came = gathered >= GROUP / 2;
-        if !came && (self.is_there || self.pause == 0) && self.last.max(gathered) > 1 {
-            self.pause = PATIENCE;
-        }
-        self.is_there = came;
+    /// A group of `gathered` goes; `waited` says whether it has waited for others.
+    fn learn(&mut self, gathered: usize, waited: bool) {
         self.last = gathered;
+        if gathered >= GROUP / 2 {
+            self.is_there = true;
+            self.misses = 0;
+        } else if waited {
+            self.misses = (self.misses + 1).min(PATIENCE.ilog2());
+            self.is_there &= self.misses < Self::MISSES;
+            self.pause = 1 << self.misses;
+        }
     }
 }
 
@@ -113,7 +121,8 @@ impl Shared {
     /// commit of 64 senders is there, and each would pay for its own.
     fn gather(&self, core: &mut MutexGuard<'_, Core>) {
         let queued = core.queue.len();
-        if queued < GROUP && core.crowd.is_likely(queued) {
+        let waits = queued < GROUP && core.crowd.is_likely(queued);
+        if waits {
             let deadline = Instant::now() + GATHER_FOR;
             while core.queue.len() < GROUP && core.life == Life::Open {
                 if self.work.wait_until(core, deadline).timed_out() {
@@ -122,7 +131,7 @@ impl Shared {
             }
         }
         let gathered = core.queue.len();
-        core.crowd.learn(gathered);
+        core.crowd.learn(gathered, waits);
     }
 
     /// Makes `group` durable as it asks, tells observers, and answers those who wait.
@@ -211,6 +220,46 @@ fn each(observers: &[Arc<dyn Observer>], call: impl Fn(&dyn Observer)) {
     for observer in observers {
         if catch_unwind(AssertUnwindSafe(|| call(observer.as_ref()))).is_err() {
             tracing::error!("an observer of commits panicked");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of groups that would be as large as `sizes` if waited for, whether each was.
+    fn waited(crowd: &mut Crowd, sizes: &[usize]) -> Vec<bool> {
+        let one = |size: &usize| {
+            let waits = crowd.is_likely(2);
+            crowd.learn(if waits { *size } else { 2 }, waits);
+            waits
+        };
+        sizes.iter().map(one).collect()
+    }
+
+    #[test]
+    fn the_end_of_a_wave_is_not_the_end_of_the_crowd() {
+        let mut crowd = Crowd::default();
+        let waves = [12, 12, 12, 4].repeat(50);
+        assert_eq!(waited(&mut crowd, &waves), vec![true; waves.len()]);
+    }
+
+    #[test]
+    fn who_waits_in_vain_waits_ever_more_rarely() {
+        let mut crowd = Crowd::default();
+        assert_eq!(waited(&mut crowd, &[12, 12]), [true, true]);
+        let tries = waited(&mut crowd, &[2; 2000]).into_iter().filter(|waits| *waits).count();
+        assert!((8..=16).contains(&tries), "{tries} of 2000 groups waited");
+        assert!(waited(&mut crowd, &[12; 300]).ends_with(&[true; 40]), "a crowd that comes back is seen");
+    }
+
+    #[test]
+    fn one_sender_alone_never_waits() {
+        let mut crowd = Crowd::default();
+        for _ in 0..1000 {
+            assert!(!crowd.is_likely(1));
+            crowd.learn(1, false);
         }
     }
 }
