@@ -156,8 +156,8 @@ impl Backups {
             if changed {
                 row.etag = row.etag.saturating_add(1);
                 tx.put(&BACKUPS, (user, version), &row);
-                tx.commit().await?;
             }
+            tx.commit().await?;
             Ok(row.state())
         })
         .await
@@ -193,8 +193,8 @@ impl Backups {
                 row.etag = row.etag.saturating_add(1);
                 tx.clear_range(scope.range(user, version));
                 tx.put(&BACKUPS, (user, version), &row);
-                tx.commit().await?;
             }
+            tx.commit().await?;
             Ok(row.state())
         })
         .await
