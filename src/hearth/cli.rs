@@ -1,4 +1,4 @@
-//! `hearth serve`, `create-user`, `restored`, `check-config`, `compact`, `rotate-signing-key`.
+//! `hearth serve`, `create-user`, `restored`, `repair`, `check-config`, `compact`, `rotate-signing-key`.
 
 use std::path::{Path, PathBuf};
 
@@ -23,6 +23,9 @@ enum What {
     /// Say that the database of the stopped server was restored from a backup, before it is started: needed when the
     /// whole data directory was put back, while a restored database alone is noticed.
     Restored(FromFile),
+    /// Keep what is left of a database that is too damaged to start: what is lost stays lost, so restore a backup
+    /// instead if there is one.
+    Repair(FromFile),
     /// Read the configuration and say what is wrong with it.
     CheckConfig(FromFile),
     /// Give a stopped server a new signing key; the one before stays published as an old one.
@@ -65,6 +68,7 @@ impl Cli {
                 Ok(Some(format!("{} is fine", from.config.display())))
             }
             What::Compact(from) => crate::compact(&load(&from.config)?).await.map(Some),
+            What::Repair(from) => Box::pin(crate::repair(&load(&from.config)?)).await.map(Some),
             What::RotateSigningKey(from) => signing::rotate_signing_key(&load(&from.config)?).map(Some),
             What::Restored(from) => commands::restored(load(&from.config)?).await.map(Some),
             What::CreateUser(create) => create_user(create).await.map(Some),

@@ -106,6 +106,10 @@ pub(crate) fn database(config: &Config) -> PathBuf {
 
 /// Opens the engine, or creates its database.
 pub(crate) fn engine(config: &Config) -> Result<Arc<RocksDb>, Error> {
+    engine_as(config, false)
+}
+
+fn engine_as(config: &Config, accept_data_loss: bool) -> Result<Arc<RocksDb>, Error> {
     let shares = Shares::of(&config.memory);
     let options = kv_rocksdb::Options {
         durability: match config.durability {
@@ -114,6 +118,7 @@ pub(crate) fn engine(config: &Config) -> Result<Arc<RocksDb>, Error> {
         },
         cache_bytes: shares.blocks,
         memtable_bytes: shares.memtables,
+        accept_data_loss,
         ..kv_rocksdb::Options::default()
     };
     Ok(RocksDb::open(database(config), options)?)
@@ -125,7 +130,15 @@ impl Wired {
     /// # Errors
     /// When the database cannot be opened or is not ours.
     pub async fn open(config: &Config, clock: Clock) -> Result<Self, Error> {
-        let rocks = engine(config)?;
+        Self::with(engine(config)?, config, clock).await
+    }
+
+    /// As [`Wired::open`], with what is left of a damaged database.
+    pub(crate) async fn open_damaged(config: &Config, clock: Clock) -> Result<Self, Error> {
+        Self::with(engine_as(config, true)?, config, clock).await
+    }
+
+    async fn with(rocks: Arc<RocksDb>, config: &Config, clock: Clock) -> Result<Self, Error> {
         let wired = Self::on(rocks.clone(), config, clock).await?;
         Ok(Self { engine: Some(rocks), ..wired })
     }

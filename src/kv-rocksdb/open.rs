@@ -29,11 +29,14 @@ pub fn open(path: &Path, options: &Options) -> Result<DB> {
 }
 
 fn open_torn(path: &Path, options: &Options, strict: &rocksdb::Error) -> Result<DB> {
-    let verdict = check_torn(path, options, strict);
-    match (&verdict, options.accept_data_loss) {
-        (Ok(()), _) => tracing::warn!(reason = %strict, "log ends in an unfinished record, dropped"),
+    match (check_torn(path, options, strict), options.accept_data_loss) {
+        (Ok(0), _) => tracing::warn!(reason = %strict, "log ends in an unfinished record, dropped"),
+        (Ok(dropped), _) => tracing::error!(
+            reason = %strict, dropped,
+            "log is damaged: changes that were not known to be on disk are dropped"
+        ),
         (Err(error), true) => tracing::error!(%error, "data loss accepted by the operator"),
-        (Err(_), false) => verdict?,
+        (Err(error), false) => return Err(error),
     }
     match DB::open(&rocks(options, DBRecoveryMode::PointInTime), path) {
         Err(error) if options.accept_data_loss => {
@@ -44,23 +47,24 @@ fn open_torn(path: &Path, options: &Options, strict: &rocksdb::Error) -> Result<
     }
 }
 
-/// Refuses if recovery to a point in time ends before what was durable. Changes nothing on disk.
-fn check_torn(path: &Path, options: &Options, strict: &rocksdb::Error) -> Result<()> {
+/// Refuses if recovery to a point in time ends before what was durable. Answers how many changes it drops beside the
+/// unfinished record. Changes nothing on disk.
+fn check_torn(path: &Path, options: &Options, strict: &rocksdb::Error) -> Result<u64> {
     let lost = |reason: String| {
         Error::Refused(format!(
             "the database in {} is damaged, and opening it would lose acknowledged changes ({reason}): \
-             restore a backup, or set accept_data_loss to open what is left",
+             restore a backup, or keep what is left by `hearth repair`",
             path.display()
         ))
     };
-    let durable = wal::durable(path).map_err(|error| Error::Engine(format!("cannot read the log: {error}")))?;
+    let newest = wal::newest(path).map_err(|error| Error::Engine(format!("cannot read the log: {error}")))?;
     let readable = DB::open_for_read_only(&rocks(options, DBRecoveryMode::PointInTime), path, false)
         .map_err(|error| lost(format!("{strict}; {error}")))?;
     let recovered = readable.latest_sequence_number();
-    if recovered < durable {
-        return Err(lost(format!("{strict}; {} changes were durable and do not recover", durable - recovered)));
+    if recovered < newest.durable {
+        return Err(lost(format!("{strict}; {} changes were durable and do not recover", newest.durable - recovered)));
     }
-    Ok(())
+    Ok(newest.written.saturating_sub(recovered))
 }
 
 fn refuse_foreign_families(path: &Path, options: &Options) -> Result<()> {

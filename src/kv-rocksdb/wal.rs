@@ -1,4 +1,4 @@
-//! Reads RocksDB's log after damage: up to where had it been durable?
+//! Reads RocksDB's log after damage: up to where had it been durable, and how far had it come?
 //!
 //! Every batch begins with a mark that recovery ignores: the sequence number known to be fsynced when it was
 //! written. The newest mark in the log is a lower bound of what must come back. The format is that of RocksDB's
@@ -29,8 +29,17 @@ pub fn mark(durable: u64) -> [u8; MARK] {
     [TAG, a, b, c, d, e, f, g, h]
 }
 
-/// The newest mark in the logs of the database in `path`; 0 if there is none.
-pub fn durable(path: &Path) -> io::Result<u64> {
+/// What the newest whole record of the logs says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Newest {
+    /// RocksDB's sequence number that was known to be fsynced when it was written.
+    pub durable: u64,
+    /// RocksDB's sequence number that was written before it.
+    pub written: u64,
+}
+
+/// The newest record in the logs of the database in `path`; zeros if there is none.
+pub fn newest(path: &Path) -> io::Result<Newest> {
     let mut logs = Vec::new();
     for entry in std::fs::read_dir(path)? {
         let file = entry?.path();
@@ -41,30 +50,30 @@ pub fn durable(path: &Path) -> io::Result<u64> {
     }
     logs.sort_unstable();
     for (_, log) in logs.iter().rev() {
-        if let Some(mark) = newest_mark(log)? {
-            return Ok(mark);
+        if let Some(newest) = newest_in(log)? {
+            return Ok(newest);
         }
     }
-    Ok(0)
+    Ok(Newest::default())
 }
 
-/// The newest mark in one log, read from its end, as marks never go down. Records with a wrong checksum are skipped
+/// The newest record of one log, read from its end, as marks never go down. Records with a wrong checksum are skipped
 /// with the rest of their block.
-fn newest_mark(log: &Path) -> io::Result<Option<u64>> {
+fn newest_in(log: &Path) -> io::Result<Option<Newest>> {
     let mut log = File::open(log)?;
     let blocks = log.metadata()?.len().div_ceil(BLOCK as u64);
     for block in (0..blocks).rev() {
         let mut bytes = Vec::with_capacity(BLOCK);
         log.seek(SeekFrom::Start(block * BLOCK as u64))?;
         log.by_ref().take(BLOCK as u64).read_to_end(&mut bytes)?;
-        if let Some(mark) = marks(&bytes).last() {
-            return Ok(Some(*mark));
+        if let Some(newest) = marked(&bytes).last() {
+            return Ok(Some(*newest));
         }
     }
     Ok(None)
 }
 
-fn marks(block: &[u8]) -> Vec<u64> {
+fn marked(block: &[u8]) -> Vec<Newest> {
     let mut found = Vec::new();
     let mut rest = block;
     while let Some((kind, payload, next)) = record(rest) {
@@ -85,10 +94,12 @@ fn record(block: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     (known && masked_crc(kind, payload) == u32::from_le_bytes([c0, c1, c2, c3])).then_some((kind, payload, next))
 }
 
-fn mark_of(batch: &[u8]) -> Option<u64> {
-    let data = batch.get(BATCH_HEADER..)?;
+fn mark_of(batch: &[u8]) -> Option<Newest> {
+    let (header, data) = batch.split_at_checked(BATCH_HEADER)?;
+    let first = u64::from_le_bytes(header.get(..8)?.try_into().ok()?);
     let mark = data.strip_prefix(&[LOG_DATA, MARK as u8, TAG])?;
-    Some(u64::from_be_bytes(mark.get(..8)?.try_into().ok()?))
+    let durable = u64::from_be_bytes(mark.get(..8)?.try_into().ok()?);
+    Some(Newest { durable, written: first.saturating_sub(1) })
 }
 
 /// CRC-32C of type and payload, masked as LevelDB does, since data with embedded checksums confuse a plain one.

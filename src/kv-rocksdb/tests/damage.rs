@@ -41,7 +41,7 @@ async fn a_flipped_bit_amid_the_log_is_refused_until_loss_is_accepted() {
         bytes[middle] ^= 1;
     });
     assert!(refused(dir.path()).contains("would lose acknowledged changes"));
-    assert!(refused(dir.path()).contains("accept_data_loss"), "a refusal changes nothing");
+    assert!(refused(dir.path()).contains("hearth repair"), "a refusal changes nothing");
     let (_engine, db) = open_with(dir.path(), Options { accept_data_loss: true, ..Options::default() });
     let left = log(&db).await.len();
     assert!(left > 0 && left < 20, "{left} rows are left");
@@ -59,20 +59,21 @@ async fn a_torn_last_record_is_dropped_quietly() {
 async fn marks_are_read_back_from_the_log() {
     let dir = directory();
     crashed(dir.path()).await;
-    let durable = wal::durable(dir.path()).unwrap();
+    let newest = wal::newest(dir.path()).unwrap();
     let (engine, _db) = open(dir.path());
-    assert!(durable > 0);
-    assert!(durable < engine.counters().sequence);
+    assert!(0 < newest.durable && newest.durable <= newest.written, "{newest:?}");
+    assert!(newest.written < engine.counters().sequence);
 }
 
 #[tokio::test]
 async fn a_damaged_end_leaves_the_marks_before_it() {
     let dir = directory();
     crashed(dir.path()).await;
-    let durable = wal::durable(dir.path()).unwrap();
+    let whole = wal::newest(dir.path()).unwrap();
     damage(dir.path(), |bytes| bytes.iter_mut().skip(33 << 10).for_each(|byte| *byte ^= 1));
-    let left = wal::durable(dir.path()).unwrap();
-    assert!(0 < left && left < durable, "{left} of {durable}");
+    let left = wal::newest(dir.path()).unwrap();
+    assert!(0 < left.durable && left.durable < whole.durable, "{left:?} of {whole:?}");
+    assert!(left.written < whole.written, "{left:?} of {whole:?}");
 }
 
 #[tokio::test]
