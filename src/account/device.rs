@@ -34,7 +34,7 @@ pub enum DeviceChange {
     Removed,
 }
 
-/// What another crate keeps per device, changed in the transaction that changes the device.
+/// What another crate keeps per device and user, changed in the transaction that changes the device or ends the account.
 pub trait DeviceProjection: Send + Sync {
     /// Whether `user` may log in on `device`, new or not; every projection has to agree.
     fn admits<'a>(&'a self, tx: &'a Tx, user: &'a UserId, device: &'a DeviceId) -> BoxFuture<'a, kv::Result<bool>> {
@@ -50,6 +50,12 @@ pub trait DeviceProjection: Send + Sync {
         device: &'a DeviceId,
         change: DeviceChange,
     ) -> BoxFuture<'a, kv::Result<()>>;
+
+    /// Follows the end of an account, after that of its devices: everything that was kept for the user must go.
+    fn ended<'a>(&'a self, tx: &'a mut Tx, user: &'a UserId) -> BoxFuture<'a, kv::Result<()>> {
+        let _ = (tx, user);
+        futures::future::ready(Ok(())).boxed()
+    }
 }
 
 /// A device as its user sees it.

@@ -3,8 +3,8 @@
 //! **Owns** users, passwords, sessions (access and refresh tokens), devices, user-interactive authentication
 //! ([`Uia`]), registration, profiles ([`Profiles`]) and the index of their names ([`People`]), account data ([`AccountData`]), filters ([`Filters`]),
 //! OpenID and login tokens.
-//! **Must not know** HTTP, rooms, encryption keys, pushers. What other crates keep per device they remove in a
-//! [`DeviceProjection`], inside the transaction that removes the device.
+//! **Must not know** HTTP, rooms, encryption keys, pushers. What other crates keep per device or user they remove in a
+//! [`DeviceProjection`], inside the transaction that removes the device or ends the account.
 //! **Tables**: [`tables`].
 //! **Tasks**: [`Accounts::sweep`] drops expired one-time tokens; run it every few minutes.
 //! **Invariants**

@@ -2,7 +2,7 @@
 
 use kv::{Read, Topic, Tx};
 use ruma::{OwnedUserId, UserId};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     AccountError, Accounts, Result, UserRow,
@@ -87,8 +87,8 @@ impl Accounts {
         .await
     }
 
-    /// Ends an account for good: its password, devices, tokens, profile, account data and filters are removed,
-    /// its name stays taken. Doing it again changes nothing but `erase`, which can only be added.
+    /// Ends an account for good: its password, devices, tokens, profile, account data, filters and what other crates
+    /// keep for it are removed, its name stays taken. Doing it again changes nothing but `erase`, which can only be added.
     ///
     /// Leaving its rooms is the caller's work. Client-server API, "Account deactivation".
     ///
@@ -107,6 +107,9 @@ impl Accounts {
             names::rename(&mut tx, user, profile.get(DISPLAYNAME).and_then(Value::as_str), None, false);
             tx.delete(&PROFILES, user);
             self.remove_devices_in(&mut tx, user, None).await?;
+            for projection in self.projections.iter() {
+                projection.ended(&mut tx, user).await?;
+            }
             tx.clear(&ACCOUNT_DATA, &(user,));
             tx.clear(&ACCOUNT_DATA_LOG, &(user,));
             tx.clear(&FILTERS, &(user,));
@@ -118,7 +121,8 @@ impl Accounts {
         .await
     }
 
-    /// Adds an account inside `tx`.
+    /// Adds an account inside `tx`. Its display name is its localpart until its user sets another one: clients would
+    /// show the whole id.
     pub(crate) async fn insert(&self, tx: &mut Tx, user: &UserId, row: &UserRow, phc: Option<&String>) -> Result<()> {
         if tx.has(&USERS, user).await? {
             return Err(AccountError::NameTaken);
@@ -127,6 +131,7 @@ impl Accounts {
         tx.put(&COUNT, (), &(count + 1));
         tx.put(&USERS, user, row);
         names::add(tx, user);
+        tx.put(&PROFILES, user, &json!({ DISPLAYNAME: user.localpart() }).to_string());
         if let Some(phc) = phc {
             tx.put(&PASSWORDS, user, phc);
         }

@@ -6,8 +6,8 @@ use ruma::{DeviceId, UserId};
 use crate::{
     CrossSigning, changes, cross_signing, json,
     tables::{
-        CLAIMED, COUNTS, CROSS_SIGNING, DEHYDRATED, DEVICE_KEYS, FALLBACK, HEADS, MAIL, ONE_TIME, ONE_TIME_IDS, SENT,
-        SIGNATURES,
+        BACKED_UP, BACKUPS, COUNTS, CROSS_SIGNING, DEHYDRATED, DEVICE_KEYS, FALLBACK, HEADS, MAIL, ONE_TIME,
+        ONE_TIME_IDS, OWN_CHANGED, OWN_LOG, SENT, SIGNATURES,
     },
 };
 
@@ -46,7 +46,6 @@ impl DeviceProjection for KeysProjection {
                 tx.delete(&DEVICE_KEYS, (user, device));
                 tx.clear(&ONE_TIME, &(user, device));
                 tx.clear(&ONE_TIME_IDS, &(user, device));
-                tx.clear(&CLAIMED, &(user, device));
                 tx.clear(&COUNTS, &(user, device));
                 tx.clear(&HEADS, &(user, device));
                 tx.clear(&FALLBACK, &(user, device));
@@ -57,6 +56,20 @@ impl DeviceProjection for KeysProjection {
                     tx.delete(&DEHYDRATED, user);
                 }
             }
+            changes::mark(tx, user).await
+        }
+        .boxed()
+    }
+
+    /// Cross-signing keys and backups are nobody's any more, nor are signatures on the keys.
+    fn ended<'a>(&'a self, tx: &'a mut Tx, user: &'a UserId) -> BoxFuture<'a, kv::Result<()>> {
+        async move {
+            tx.clear(&CROSS_SIGNING, &(user,));
+            tx.clear(&SIGNATURES, &(user,));
+            tx.clear(&BACKUPS, &(user,));
+            tx.clear(&BACKED_UP, &(user,));
+            tx.clear(&OWN_LOG, &(user,));
+            tx.clear(&OWN_CHANGED, &(user,));
             changes::mark(tx, user).await
         }
         .boxed()

@@ -10,7 +10,7 @@ use ruma::{
 
 use crate::{
     PushError, Result,
-    tables::{PUSHERS, PUSHKEYS, PusherRow},
+    tables::{PUSHERS, PUSHKEYS, PusherRow, SUBSCRIPTION_LOG, SUBSCRIPTIONS},
 };
 
 /// Longest `pushkey` in bytes.
@@ -137,5 +137,12 @@ impl DeviceProjection for PushersProjection {
             Ok(())
         }
         .boxed()
+    }
+
+    /// Whose account has ended follows no threads either.
+    fn ended<'a>(&'a self, tx: &'a mut Tx, user: &'a UserId) -> BoxFuture<'a, kv::Result<()>> {
+        tx.clear(&SUBSCRIPTIONS, &(user,));
+        tx.clear(&SUBSCRIPTION_LOG, &(user,));
+        futures::future::ready(Ok(())).boxed()
     }
 }

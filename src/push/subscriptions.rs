@@ -174,15 +174,17 @@ impl Subscriptions {
             let mut tx = self.db.begin();
             let key = (user, thread.room, thread.root);
             let old = tx.get(&SUBSCRIPTIONS, key).await?;
-            if wanted(old.as_ref().map(|old| &old.value))? {
-                if let Some(old) = old {
-                    tx.delete(&SUBSCRIPTION_LOG, (user, old.at));
-                }
-                let slot = tx.stamp();
-                tx.put_stamped(&SUBSCRIPTIONS, key, slot, row);
-                tx.put(&SUBSCRIPTION_LOG, (user, slot), &thread);
-                tx.announce(Topic::User(user.to_owned()), slot);
+            if !wanted(old.as_ref().map(|old| &old.value))? {
+                // What is there may still be on its way to the disk.
+                return Ok(tx.commit().await?);
             }
+            if let Some(old) = old {
+                tx.delete(&SUBSCRIPTION_LOG, (user, old.at));
+            }
+            let slot = tx.stamp();
+            tx.put_stamped(&SUBSCRIPTIONS, key, slot, row);
+            tx.put(&SUBSCRIPTION_LOG, (user, slot), &thread);
+            tx.announce(Topic::User(user.to_owned()), slot);
             Ok(tx.commit().await?)
         })
         .await

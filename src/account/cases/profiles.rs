@@ -9,9 +9,10 @@ async fn a_field_is_set_read_and_removed() {
     let world = world().await;
     let alice = world.user("alice").await.user;
     let profiles = Profiles::new(world.db.clone());
-    assert_eq!(profiles.get(&alice).await.unwrap().len(), 0);
+    // Until they set another name, people have the one that they registered.
+    assert_eq!(json!(profiles.get(&alice).await.unwrap()), json!({ "displayname": "alice" }));
     let change = profiles.set(&alice, "displayname", Some(json!("Alice"))).await.unwrap();
-    assert_eq!(change, ProfileChange { previous: None, now: Some(json!("Alice")) });
+    assert_eq!(change, ProfileChange { previous: Some(json!("alice")), now: Some(json!("Alice")) });
     assert!(!profiles.set(&alice, "displayname", Some(json!("Alice"))).await.unwrap().is_change());
     profiles.set(&alice, "org.example.pets", Some(json!({ "cats": 2 }))).await.unwrap();
     assert_eq!(profiles.field(&alice, "org.example.pets").await.unwrap(), Some(json!({ "cats": 2 })));
