@@ -11,6 +11,9 @@ use crate::{
     tables::{BACKED_UP, BACKUPS, Backup},
 };
 
+/// Sessions that are read at a time: some 2 KB each.
+const AT_ONCE: usize = 128;
+
 /// A part of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
@@ -157,25 +160,21 @@ impl Backups {
                 row.etag = row.etag.saturating_add(1);
                 tx.put(&BACKUPS, (user, version), &row);
             }
+            // Better sessions that are there already may still be on their way to the disk.
             tx.commit().await?;
             Ok(row.state())
         })
         .await
     }
 
-    /// The sessions of a backup.
+    /// The sessions of a backup, to be read page by page: there may be more than memory should hold.
     ///
     /// # Errors
     /// [`E2eeError::UnknownBackup`]
-    pub async fn get(&self, user: &UserId, version: &str, scope: &Scope) -> Result<Sessions> {
+    pub async fn sessions(&self, user: &UserId, version: &str, scope: &Scope) -> Result<Pages> {
         let version = number(version)?;
-        let view = self.db.view();
-        existing(&view, user, version).await?;
-        let mut found = Sessions::new();
-        for ((_, _, room, id), session) in view.scan(&BACKED_UP, scope.range(user, version)).collect().await? {
-            found.entry(room).or_default().insert(id, session);
-        }
-        Ok(found)
+        existing(&self.db.view(), user, version).await?;
+        Ok(Pages { db: self.db.clone(), rest: scope.range(user, version) })
     }
 
     /// Removes sessions from a backup.
@@ -187,9 +186,12 @@ impl Backups {
         kv::retry(|| async {
             let mut tx = self.db.begin();
             let mut row = existing(&tx, user, version).await?;
-            let gone = tx.scan(&BACKED_UP, scope.range(user, version)).collect().await?.len();
+            let gone = match scope {
+                Scope::All => row.count,
+                Scope::Room(_) | Scope::Session(..) => count(&tx, scope.range(user, version)).await?,
+            };
             if gone > 0 {
-                row.count = row.count.saturating_sub(u64::try_from(gone).unwrap_or(u64::MAX));
+                row.count = row.count.saturating_sub(gone);
                 row.etag = row.etag.saturating_add(1);
                 tx.clear_range(scope.range(user, version));
                 tx.put(&BACKUPS, (user, version), &row);
@@ -198,6 +200,28 @@ impl Backups {
             Ok(row.state())
         })
         .await
+    }
+}
+
+/// Sessions of a backup that were not read yet.
+#[derive(Debug)]
+pub struct Pages {
+    db: Db,
+    rest: Range,
+}
+
+impl Pages {
+    /// The next sessions by room and session id, in this order; none at the end. What changes meanwhile may be seen
+    /// before or after the change.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn next(&mut self) -> Result<Vec<(String, String, BackedUp)>> {
+        let rows = self.db.view().scan(&BACKED_UP, self.rest.clone()).first(AT_ONCE).await?;
+        if let Some((last, _)) = rows.last() {
+            self.rest.start = BACKED_UP.after(&(), last).start;
+        }
+        Ok(rows.into_iter().map(|((_, _, room, id), session)| (room, id, session)).collect())
     }
 }
 
@@ -215,6 +239,14 @@ impl Backup {
     fn state(&self) -> BackupState {
         BackupState { etag: self.etag.to_string(), count: self.count }
     }
+}
+
+async fn count(tx: &Tx, range: Range) -> Result<u64> {
+    let (mut rows, mut count) = (tx.scan(&BACKED_UP, range), 0);
+    while rows.next().await?.is_some() {
+        count += 1;
+    }
+    Ok(count)
 }
 
 fn number(version: &str) -> Result<u64> {

@@ -7,15 +7,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use account::{Accounts, Config, NewAccount, NewDevice, Permit, RegistrationConfig, RegistrationMode};
 use base::Clock;
-use kv::{Db, Engine, Read, flaky::Flaky, memory::Memory};
+use kv::{Db, Engine, flaky::Flaky, memory::Memory};
 use proptest::prelude::*;
 use ruma::{CanonicalJsonObject, OwnedDeviceId, OwnedUserId, owned_server_name};
 use serde_json::{Value, json};
 
-use crate::{
-    BackedUp, Backups, DeviceUpload, E2eeError, Keys, KeysProjection, Mailbox, Scope, Targets, claim::REMEMBERED,
-    tables::ONE_TIME_IDS,
-};
+use crate::{BackedUp, Backups, DeviceUpload, E2eeError, Keys, KeysProjection, Mailbox, Scope, Targets};
 
 struct World {
     db: Db,
@@ -124,22 +121,6 @@ async fn the_same_key_may_come_again_and_another_under_its_id_may_not() {
 }
 
 #[tokio::test]
-async fn claimed_keys_are_forgotten_when_many_were_claimed_after_them() {
-    let world = World::on(Memory::new()).await;
-    let alice = world.user("alice").await;
-    let last = usize::try_from(REMEMBERED).unwrap();
-    world.upload(&alice, &one_time([0], "k")).await.unwrap();
-    world.upload(&alice, &one_time(1..last, "k")).await.unwrap();
-    while world.claim(&alice).await.is_some() {}
-    assert_eq!(world.upload(&alice, &one_time([0, 1], "k")).await.unwrap(), 0, "all are remembered");
-    world.upload(&alice, &one_time([last], "k")).await.unwrap();
-    assert_eq!(world.claim(&alice).await, Some(id(last)));
-    assert_eq!(world.upload(&alice, &one_time([0, 1, last], "k")).await.unwrap(), 1, "the first one is forgotten");
-    let ids = world.db.view().scan(&ONE_TIME_IDS, ONE_TIME_IDS.all()).collect().await.unwrap();
-    assert_eq!(ids.len(), last + 1);
-}
-
-#[tokio::test]
 async fn what_is_too_large_or_malformed_is_refused_and_changes_nothing() {
     let world = World::new().await;
     let alice = world.user("alice").await;
@@ -242,20 +223,6 @@ async fn a_message_goes_to_every_device_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn large_messages_come_in_more_responses() {
-    let world = World::new().await;
-    let (alice, bob) = (world.user("alice").await, world.user("bob").await);
-    let contents = BTreeMap::from([("*".to_owned(), json!({ "key": "x".repeat(300_000) }).to_string())]);
-    let targets = Targets::from([(bob.0.clone(), contents)]);
-    for transaction in ["a", "b", "c", "d", "e"] {
-        world.mailbox.send((&alice.0, &alice.1), "m.test", transaction, &targets).await.unwrap();
-    }
-    let (mail, upto) = world.mail(&bob, None).await;
-    assert_eq!(mail.len(), 4);
-    assert_eq!(world.mail(&bob, Some(&upto)).await.0.len(), 1);
-}
-
-#[tokio::test]
 async fn better_sessions_replace_worse_ones_in_the_newest_backup_only() {
     let world = World::new().await;
     let (user, _) = world.user("alice").await;
@@ -289,6 +256,40 @@ async fn better_sessions_replace_worse_ones_in_the_newest_backup_only() {
     assert_eq!(world.backups.info(&user, None).await.unwrap().version, first);
     assert_eq!(world.backups.remove(&user, &first, &Scope::All).await.unwrap().count, 0);
     assert_ne!(world.backups.create(&user, "a", "{}").await.unwrap(), second, "a number is used once");
+}
+
+#[tokio::test]
+async fn a_large_backup_is_read_by_pages_and_emptied_room_by_room() {
+    let world = World::new().await;
+    let (user, _) = world.user("alice").await;
+    let session = BackedUp { first_message_index: 0, forwarded_count: 0, is_verified: true, session_data: "{}".into() };
+    let room = |count: usize| (0..count).map(|n| (format!("s{n:04}"), session.clone())).collect::<BTreeMap<_, _>>();
+    let sessions = BTreeMap::from([("!a".to_owned(), room(300)), ("!b".to_owned(), room(2))]);
+    let version = world.backups.create(&user, "a", "{}").await.unwrap();
+    assert_eq!(world.backups.put(&user, &version, &sessions).await.unwrap().count, 302);
+    let read = async |scope: Scope| {
+        let mut pages = world.backups.sessions(&user, &version, &scope).await.unwrap();
+        let mut found = BTreeMap::<_, BTreeMap<_, _>>::new();
+        loop {
+            let page = pages.next().await.unwrap();
+            assert!(page.len() <= 128);
+            if page.is_empty() {
+                return found;
+            }
+            for (room, id, session) in page {
+                found.entry(room).or_default().insert(id, session);
+            }
+        }
+    };
+    assert_eq!(read(Scope::All).await, sessions);
+    assert_eq!(read(Scope::Room("!b".into())).await["!b"].len(), 2);
+    assert_eq!(read(Scope::Session("!a".into(), "s0007".into())).await["!a"].len(), 1);
+    let count = async |scope: Scope| world.backups.remove(&user, &version, &scope).await.unwrap().count;
+    assert_eq!(count(Scope::Session("!a".into(), "s0007".into())).await, 301);
+    assert_eq!(count(Scope::Room("!b".into())).await, 299);
+    assert_eq!(count(Scope::Room("!b".into())).await, 299);
+    assert_eq!(count(Scope::All).await, 0);
+    assert!(read(Scope::All).await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

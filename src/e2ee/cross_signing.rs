@@ -78,33 +78,24 @@ pub fn public(key: &CanonicalJsonObject) -> Option<String> {
 }
 
 impl Keys {
-    /// Whether the user has to authenticate for this upload: unless they have no master key yet, or upload what is
-    /// there already.
+    /// Stores cross-signing keys. Users who have a master key have to be `confirmed` to be themselves, unless they
+    /// upload what is there already.
     ///
     /// # Errors
-    /// When storage fails.
-    pub async fn needs_authentication(&self, user: &UserId, upload: &CrossSigningUpload) -> Result<bool> {
-        let view = self.db.view();
-        if view.get(&CROSS_SIGNING, (user, CrossSigning::Master.code())).await?.is_none() {
-            return Ok(false);
-        }
-        for (kind, key) in upload.iter() {
-            let stored = view.get(&CROSS_SIGNING, (user, kind.code())).await?;
-            if stored.is_none_or(|stored| json::signed_part(&json::object(&stored)) != json::signed_part(key)) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Stores cross-signing keys.
-    ///
-    /// # Errors
-    /// [`E2eeError::InvalidParam`], [`E2eeError::NoMasterKey`], [`E2eeError::IsDeviceId`],
-    /// [`E2eeError::InvalidSignature`].
-    pub async fn upload_cross_signing(&self, user: &UserId, upload: &CrossSigningUpload) -> Result<()> {
+    /// [`E2eeError::NotConfirmed`], [`E2eeError::InvalidParam`], [`E2eeError::NoMasterKey`],
+    /// [`E2eeError::IsDeviceId`], [`E2eeError::InvalidSignature`].
+    pub async fn upload_cross_signing(
+        &self,
+        user: &UserId,
+        upload: &CrossSigningUpload,
+        confirmed: bool,
+    ) -> Result<()> {
         kv::retry(|| async {
             let mut tx = self.db.begin();
+            // Here and not before: of two first uploads at the same time, one is the second.
+            if !confirmed && needs_confirmation(&tx, user, upload).await? {
+                return Err(E2eeError::NotConfirmed);
+            }
             let stored = tx.get(&CROSS_SIGNING, (user, CrossSigning::Master.code())).await?;
             let stored = stored.map(|text| json::object(&text));
             let master = upload.master.as_ref().or(stored.as_ref()).and_then(public).ok_or(E2eeError::NoMasterKey)?;
@@ -115,12 +106,26 @@ impl Keys {
             }
             if changed {
                 changes::mark(&mut tx, user).await?;
-                tx.commit().await?;
             }
-            Ok(())
+            // What is there already may still be on its way to the disk.
+            Ok(tx.commit().await?)
         })
         .await
     }
+}
+
+/// Whether an upload replaces keys of a user who has a master key.
+async fn needs_confirmation(tx: &Tx, user: &UserId, upload: &CrossSigningUpload) -> Result<bool> {
+    if !tx.has(&CROSS_SIGNING, (user, CrossSigning::Master.code())).await? {
+        return Ok(false);
+    }
+    for (kind, key) in upload.iter() {
+        let stored = tx.get(&CROSS_SIGNING, (user, kind.code())).await?;
+        if stored.is_none_or(|stored| json::signed_part(&json::object(&stored)) != json::signed_part(key)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn check(user: &UserId, kind: CrossSigning, key: &CanonicalJsonObject, master: &str) -> Result<()> {

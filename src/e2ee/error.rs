@@ -16,6 +16,9 @@ pub enum E2eeError {
     /// Cross-signing begins with a master key.
     #[error("there is no master key")]
     NoMasterKey,
+    /// Cross-signing keys are replaced only after authentication.
+    #[error("other cross-signing keys are there: confirm that they are to be replaced")]
+    NotConfirmed,
     /// A cross-signing key has the id of a device.
     #[error("a cross-signing key must not be the id of a device")]
     IsDeviceId,

@@ -6,8 +6,7 @@
 //! **Tables**: [`tables`]. What belongs to a device goes with it ([`KeysProjection`]).
 //! **Tasks**: [`Mailbox::sweep`] forgets old transactions; run it every few minutes.
 //! **Invariants**
-//! - A one-time key is handed out at most once, in the order of uploads. The last thousand of a device are not taken
-//!   when they are uploaded again.
+//! - A one-time key is handed out at most once, in the order of uploads, and not again when it is uploaded again.
 //! - A key under an id that is still to be claimed never changes.
 //! - A message to a device stays until the client shows by its next token that it has it; when too many wait, new
 //!   ones are dropped.
@@ -36,7 +35,7 @@ mod signatures;
 mod sweep;
 pub mod tables;
 
-pub use backup::{BackupInfo, BackupState, Backups, Scope};
+pub use backup::{BackupInfo, BackupState, Backups, Pages, Scope};
 pub use claim::Claimed;
 pub use cross_signing::{CrossSigning, CrossSigningUpload};
 pub use dehydrated::{Dehydrated, NewDehydrated};

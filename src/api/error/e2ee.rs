@@ -14,7 +14,7 @@ impl From<E2eeError> for MatrixError {
             E2eeError::Malformed(_) => because(StatusCode::BAD_REQUEST, ErrorCode::BadJson),
             E2eeError::InvalidSignature(_) => because(StatusCode::BAD_REQUEST, "M_INVALID_SIGNATURE".into()),
             E2eeError::NoMasterKey => because(StatusCode::BAD_REQUEST, ErrorCode::MissingParam),
-            E2eeError::IsDeviceId => because(StatusCode::FORBIDDEN, ErrorCode::Forbidden),
+            E2eeError::NotConfirmed | E2eeError::IsDeviceId => because(StatusCode::FORBIDDEN, ErrorCode::Forbidden),
             E2eeError::UnknownDevice | E2eeError::UnknownBackup | E2eeError::UnknownSession => {
                 because(StatusCode::NOT_FOUND, ErrorCode::NotFound)
             }

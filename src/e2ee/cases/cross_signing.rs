@@ -1,6 +1,7 @@
 //! Cross-signing keys and signatures.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD};
+use kv::Read;
 use ruma::{
     CanonicalJsonValue,
     signatures::{Ed25519KeyPair, KeyPair as _},
@@ -46,7 +47,7 @@ async fn cross_signing_keys_are_signed_by_their_master_and_replaced_only_after_a
     let [master, own, others, wrong] = [(); 4].map(|()| Pair::new());
     let unsigned =
         CrossSigningUpload { self_signing: Some(own.key(&alice, "self_signing")), ..CrossSigningUpload::default() };
-    assert!(matches!(world.keys.upload_cross_signing(&alice, &unsigned).await, Err(E2eeError::NoMasterKey)));
+    assert!(matches!(world.keys.upload_cross_signing(&alice, &unsigned, false).await, Err(E2eeError::NoMasterKey)));
     let upload = CrossSigningUpload {
         master: Some(master.key(&alice, "master")),
         self_signing: Some(master.sign(&alice, &own.key(&alice, "self_signing"))),
@@ -56,17 +57,64 @@ async fn cross_signing_keys_are_signed_by_their_master_and_replaced_only_after_a
         self_signing: Some(wrong.sign(&alice, &own.key(&alice, "self_signing"))),
         ..upload.clone()
     };
-    let refused = world.keys.upload_cross_signing(&alice, &by_other).await;
+    let refused = world.keys.upload_cross_signing(&alice, &by_other, false).await;
     assert!(matches!(refused, Err(E2eeError::InvalidSignature(_))));
-    assert!(!world.keys.needs_authentication(&alice, &upload).await.unwrap());
-    world.keys.upload_cross_signing(&alice, &upload).await.unwrap();
-    assert!(!world.keys.needs_authentication(&alice, &upload).await.unwrap());
+    world.keys.upload_cross_signing(&alice, &upload, false).await.unwrap();
+    world.keys.upload_cross_signing(&alice, &upload, false).await.unwrap();
     let other = CrossSigningUpload { master: Some(wrong.key(&alice, "master")), ..CrossSigningUpload::default() };
-    assert!(world.keys.needs_authentication(&alice, &other).await.unwrap());
+    let refused = world.keys.upload_cross_signing(&alice, &other, false).await;
+    assert!(matches!(refused, Err(E2eeError::NotConfirmed)));
     let seen = world.keys.query(Some(&bob), &alice, &[]).await.unwrap();
     assert_eq!(seen.master.map(|key| parse(&key)), upload.master);
     assert!(seen.user_signing.is_none());
     assert!(world.keys.query(Some(&alice), &alice, &[]).await.unwrap().user_signing.is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_first_uploads_at_the_same_time_one_has_to_be_confirmed() {
+    for _ in 0..20 {
+        let world = World::on(Memory::new()).await;
+        let (alice, _) = world.user("alice").await;
+        let uploads = [(); 2].map(|()| CrossSigningUpload {
+            master: Some(Pair::new().key(&alice, "master")),
+            ..CrossSigningUpload::default()
+        });
+        let [one, two] = uploads.map(|upload| {
+            let (keys, alice) = (world.keys.clone(), alice.clone());
+            tokio::spawn(async move { keys.upload_cross_signing(&alice, &upload, false).await })
+        });
+        let done = [one.await.unwrap(), two.await.unwrap()];
+        assert_eq!(done.iter().filter(|one| one.is_ok()).count(), 1, "{done:?}");
+        assert_eq!(done.iter().filter(|one| matches!(one, Err(E2eeError::NotConfirmed))).count(), 1, "{done:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_ends_leaves_no_keys_and_no_backup() {
+    let world = World::new().await;
+    let (alice, device) = world.user("alice").await;
+    let (bob, _) = world.user("bob").await;
+    let master = Pair::new();
+    let upload = CrossSigningUpload { master: Some(master.key(&alice, "master")), ..CrossSigningUpload::default() };
+    world.keys.upload_cross_signing(&alice, &upload, false).await.unwrap();
+    world.upload(&(alice.clone(), device), &one_time(0..3, "k")).await.unwrap();
+    let version = world.backups.create(&alice, "a", "{}").await.unwrap();
+    let session = BackedUp { first_message_index: 0, forwarded_count: 0, is_verified: true, session_data: "{}".into() };
+    let sessions = BTreeMap::from([("!r".to_owned(), BTreeMap::from([("s".to_owned(), session)]))]);
+    world.backups.put(&alice, &version, &sessions).await.unwrap();
+    world.accounts.deactivate(&alice, false).await.unwrap();
+    world.accounts.deactivate(&alice, false).await.unwrap();
+    assert!(world.keys.query(Some(&bob), &alice, &[]).await.unwrap().master.is_none());
+    let view = world.db.view();
+    // What is left tells others that her devices changed.
+    let mut left: Vec<_> = Vec::new();
+    for table in crate::tables::ALL {
+        let range = kv::Range::prefix(table.id.to_be_bytes().to_vec());
+        let rows = view.raw_page(&range, 100, false).await.unwrap();
+        let hers = rows.iter().filter(|(key, _)| key.windows(6).any(|part| part == b"@alice"));
+        left.extend(hers.map(|_| table.name));
+    }
+    assert_eq!(left, ["e2ee.changed"]);
 }
 
 #[tokio::test]
@@ -80,9 +128,9 @@ async fn signatures_are_taken_from_the_right_key_and_shown_to_whom_they_concern(
         self_signing: Some(master.sign(&alice, &own.key(&alice, "self_signing"))),
         user_signing: Some(master.sign(&alice, &others.key(&alice, "user_signing"))),
     };
-    world.keys.upload_cross_signing(&alice, &upload).await.unwrap();
+    world.keys.upload_cross_signing(&alice, &upload, false).await.unwrap();
     let bobs = CrossSigningUpload { master: Some(of_bob.key(&bob, "master")), ..CrossSigningUpload::default() };
-    world.keys.upload_cross_signing(&bob, &bobs).await.unwrap();
+    world.keys.upload_cross_signing(&bob, &bobs, false).await.unwrap();
     let keys = object(json!({
         "user_id": alice, "device_id": device, "keys": {}, "algorithms": [], "signatures": {},
     }));
@@ -130,7 +178,7 @@ async fn a_verified_user_of_another_server_stays_verified_until_they_have_anothe
         user_signing: Some(master.sign(&alice, &others.key(&alice, "user_signing"))),
         ..CrossSigningUpload::default()
     };
-    world.keys.upload_cross_signing(&alice, &upload).await.unwrap();
+    world.keys.upload_cross_signing(&alice, &upload, false).await.unwrap();
     let put = async |pair: &Pair| {
         let keys = RemoteKeys { master: Some(crate::json::text(&pair.key(&carl, "master"))), ..RemoteKeys::default() };
         let mut tx = world.db.begin();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use e2ee::{BackedUp, BackupInfo, BackupState};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value, json, value::RawValue};
 
 use crate::{JsonReply, MatrixError};
 
@@ -25,14 +25,14 @@ pub struct InVersion {
 }
 
 /// Sessions of a room.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 pub struct RoomSessions {
     /// By session id.
     pub sessions: BTreeMap<String, Session>,
 }
 
 /// The key of a session.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 pub struct Session {
     first_message_index: u64,
     forwarded_count: u64,
@@ -51,23 +51,30 @@ impl From<Session> for BackedUp {
     }
 }
 
-impl TryFrom<BackedUp> for Session {
-    type Error = MatrixError;
+/// The key of a session as it is answered.
+#[derive(Serialize)]
+pub struct Shown<'a> {
+    first_message_index: u64,
+    forwarded_count: u64,
+    is_verified: bool,
+    session_data: &'a RawValue,
+}
 
-    fn try_from(key: BackedUp) -> Result<Self, MatrixError> {
-        Ok(Self {
+impl Shown<'_> {
+    /// The JSON of `key`.
+    ///
+    /// # Errors
+    /// When what is stored is not JSON.
+    pub fn json(key: &BackedUp) -> Result<Vec<u8>, MatrixError> {
+        let session_data = serde_json::from_str(&key.session_data).map_err(|error| MatrixError::internal(&error))?;
+        let shown = Shown {
             first_message_index: key.first_message_index,
             forwarded_count: key.forwarded_count,
             is_verified: key.is_verified,
-            session_data: serde_json::from_str(&key.session_data).map_err(|error| MatrixError::internal(&error))?,
-        })
+            session_data,
+        };
+        serde_json::to_vec(&shown).map_err(|error| MatrixError::internal(&error))
     }
-}
-
-/// Sessions that were found.
-pub fn shown(sessions: BTreeMap<String, BackedUp>) -> Result<RoomSessions, MatrixError> {
-    let shown = sessions.into_iter().map(|(id, key)| Ok((id, key.try_into()?)));
-    Ok(RoomSessions { sessions: shown.collect::<Result<_, MatrixError>>()? })
 }
 
 /// Sessions to be stored.

@@ -9,6 +9,7 @@ mod get_keys;
 mod latest;
 mod put_keys;
 mod update;
+mod written;
 
 use ruma::api::client::backup as api;
 

@@ -1,5 +1,5 @@
 use axum::extract::State;
-use e2ee::{CrossSigningUpload, Keys};
+use e2ee::{CrossSigningUpload, E2eeError, Keys};
 use ruma::{CanonicalJsonObject, api::client::keys::upload_signing_keys::v3::Response};
 use serde::Deserialize;
 use serde_json::json;
@@ -28,10 +28,13 @@ pub async fn upload_signing(
 ) -> Result<Reply<Response>, MatrixError> {
     let Body { master_key: master, self_signing_key: self_signing, user_signing_key: user_signing, auth } = body;
     let upload = CrossSigningUpload { master, self_signing, user_signing };
-    if appservice.is_none() && keys.needs_authentication(&user, &upload).await? {
-        let bound = json!([upload.master, upload.self_signing, upload.user_signing]).to_string();
-        confirm.by_password("cross-signing", &user, bound.as_bytes(), auth.data()).await?;
+    match keys.upload_cross_signing(&user, &upload, appservice.is_some()).await {
+        Err(E2eeError::NotConfirmed) => {
+            let bound = json!([upload.master, upload.self_signing, upload.user_signing]).to_string();
+            confirm.by_password("cross-signing", &user, bound.as_bytes(), auth.data()).await?;
+            keys.upload_cross_signing(&user, &upload, true).await?;
+        }
+        other => other?,
     }
-    keys.upload_cross_signing(&user, &upload).await?;
     Ok(Reply(Response::new()))
 }
