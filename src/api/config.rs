@@ -54,12 +54,16 @@ pub struct RateLimitsConfig {
     pub message: RateLimit,
     /// Log-ins, per address and per account.
     pub login: RateLimit,
+    /// Wrong passwords given to confirm something while logged in, per user.
+    pub wrong_password: RateLimit,
     /// Accounts registered, per address.
     pub registration: RateLimit,
     /// Checks of a registration token, per address.
     pub registration_token: RateLimit,
     /// Joins of rooms, per user.
     pub join: RateLimit,
+    /// Joins and knocks that go by other servers, because nobody here is in the room, per user.
+    pub join_remote: RateLimit,
     /// Joins of one room by anybody.
     pub join_per_room: RateLimit,
     /// Invites into one room by anybody.
@@ -74,6 +78,10 @@ pub struct RateLimitsConfig {
     pub create_media: RateLimit,
     /// Searches, per user.
     pub search: RateLimit,
+    /// Searches for users, per user.
+    pub user_directory: RateLimit,
+    /// Changes of delayed events, as calls make them all the time, per user or, without one, per address.
+    pub delayed_event: RateLimit,
     /// Asking for previews of links.
     pub preview: RateLimit,
     /// Presence set, per user.
@@ -103,9 +111,11 @@ impl Default for RateLimitsConfig {
             enabled: true,
             message: limit(0.2, 10),
             login: limit(0.003, 5),
+            wrong_password: limit(0.17, 3),
             registration: limit(0.17, 3),
             registration_token: limit(0.1, 5),
             join: limit(0.1, 10),
+            join_remote: limit(0.01, 10),
             join_per_room: limit(1.0, 10),
             invite_per_room: limit(0.3, 10),
             invite: limit(0.3, 10),
@@ -113,6 +123,8 @@ impl Default for RateLimitsConfig {
             report: limit(1.0, 5),
             create_media: limit(10.0, 50),
             search: limit(0.5, 20),
+            user_directory: limit(0.016, 200),
+            delayed_event: limit(1.0, 5),
             preview: limit(2.0, 30),
             presence: limit(0.1, 1),
             lookup: limit(20.0, 400),

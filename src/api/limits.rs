@@ -24,12 +24,16 @@ pub enum Class {
     Message,
     /// Logging in.
     Login,
+    /// Giving a wrong password while logged in.
+    WrongPassword,
     /// Registering an account.
     Registration,
     /// Checking a registration token.
     RegistrationToken,
     /// Joining a room, by user.
     Join,
+    /// Joining a room by other servers, by user.
+    JoinRemote,
     /// Joining a room, by room.
     JoinPerRoom,
     /// Inviting, by room.
@@ -44,6 +48,10 @@ pub enum Class {
     CreateMedia,
     /// Searching messages.
     Search,
+    /// Searching users.
+    UserDirectory,
+    /// Changing a delayed event.
+    DelayedEvent,
     /// Asking for a preview of a link.
     Preview,
     /// Setting one's presence.
@@ -154,6 +162,15 @@ impl RateLimits {
         if own == asked { Ok(()) } else { self.take(Class::Lookup, whose) }
     }
 
+    /// Puts a token back that was taken from the bucket of `key`.
+    pub fn give_back(&self, class: Class, key: Key) {
+        let key = (class, key.widened());
+        let Some(mut buckets) = self.shard(&key) else { return };
+        if let Some(full_at) = buckets.get_mut(&key) {
+            *full_at = full_at.saturating_sub(per_token(self.limit(class)));
+        }
+    }
+
     fn shard(&self, key: &(Class, Key)) -> Option<MutexGuard<'_, HashMap<(Class, Key), Bucket>>> {
         let index = usize::try_from(self.0.hasher.hash_one(key)).unwrap_or_default() % SHARDS;
         Some(self.0.shards.get(index)?.lock())
@@ -176,9 +193,11 @@ impl RateLimits {
         match class {
             Class::Message => config.message,
             Class::Login => config.login,
+            Class::WrongPassword => config.wrong_password,
             Class::Registration => config.registration,
             Class::RegistrationToken => config.registration_token,
             Class::Join => config.join,
+            Class::JoinRemote => config.join_remote,
             Class::JoinPerRoom => config.join_per_room,
             Class::InvitePerRoom => config.invite_per_room,
             Class::Invite => config.invite,
@@ -186,6 +205,8 @@ impl RateLimits {
             Class::Report => config.report,
             Class::CreateMedia => config.create_media,
             Class::Search => config.search,
+            Class::UserDirectory => config.user_directory,
+            Class::DelayedEvent => config.delayed_event,
             Class::Preview => config.preview,
             Class::Presence => config.presence,
             Class::Lookup => config.lookup,
@@ -287,6 +308,19 @@ mod tests {
         assert!(limits.take(Class::Message, alice()).is_err());
         clock.advance(5_000);
         limits.take(Class::Message, alice()).unwrap();
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again() {
+        let (limits, _) = limits(RateLimitsConfig::default());
+        for _ in 0..100 {
+            limits.take(Class::Login, alice()).unwrap();
+            limits.give_back(Class::Login, alice());
+        }
+        for _ in 0..5 {
+            limits.take(Class::Login, alice()).unwrap();
+        }
+        assert!(limits.take(Class::Login, alice()).is_err());
     }
 
     #[test]

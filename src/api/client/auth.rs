@@ -1,13 +1,13 @@
 use std::convert::Infallible;
 
-use account::{Operation, Uia, UiaFlow};
+use account::{Operation, Refusal, Uia, UiaError, UiaFlow};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use ruma::{UserId, api::client::uiaa::AuthData};
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value, json};
 
-use crate::{AppState, MatrixError};
+use crate::{AppState, Class, MatrixError, RateLimits, limits::Key};
 
 /// `auth` of a request. Some clients still name the user by `user` instead of `identifier`, which ruma's type
 /// does not take.
@@ -42,15 +42,18 @@ impl OnlyAuth {
     }
 }
 
-/// Asks for the password of who is logged in before what is worth it.
+/// Asks for the password of who is logged in before what is worth it. Guesses are limited, right passwords are not.
 #[derive(Debug)]
-pub struct Confirm(Uia);
+pub struct Confirm {
+    uia: Uia,
+    limits: RateLimits,
+}
 
 impl FromRequestParts<AppState> for Confirm {
     type Rejection = Infallible;
 
     async fn from_request_parts(_: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
-        Ok(Self(state.uia.clone()))
+        Ok(Self { uia: state.uia.clone(), limits: state.limits.clone() })
     }
 }
 
@@ -58,8 +61,7 @@ impl Confirm {
     /// Lets `user` do the operation `name`, with everything of the request that matters as `body`.
     ///
     /// # Errors
-    /// 401 with what is to be done, 403 when the request changed or somebody else's password is given, 429 after too many
-    /// wrong ones.
+    /// 401 with what is to be done, 403 when the request changed or somebody else's password is given, 429.
     pub async fn by_password(
         &self,
         name: &str,
@@ -67,8 +69,17 @@ impl Confirm {
         body: &[u8],
         auth: Option<&AuthData>,
     ) -> Result<(), MatrixError> {
+        let guesses = matches!(auth, Some(AuthData::Password(_)));
+        if guesses {
+            self.limits.take(Class::WrongPassword, Key::user(user))?;
+        }
         let operation = Operation::new(name, Some(user.to_owned()), body);
-        Ok(self.0.check(&operation, &UiaFlow::password(), auth).await.map(drop)?)
+        let checked = self.uia.check(&operation, &UiaFlow::password(), auth).await;
+        let wrong = matches!(&checked, Err(UiaError::Challenge(c)) if c.refusal == Some(Refusal::BadPassword));
+        if guesses && !wrong {
+            self.limits.give_back(Class::WrongPassword, Key::user(user));
+        }
+        Ok(checked.map(drop)?)
     }
 }
 

@@ -20,8 +20,8 @@ pub fn routes(routes: Routes) -> Routes {
         .add_limited(Class::Message, put::put)
         .add(list::list)
         .add(get::get)
-        .add(change::change)
-        .add(cancel_or_send::cancel_or_send)
+        .add_limited(Class::DelayedEvent, change::change)
+        .add_limited(Class::DelayedEvent, cancel_or_send::cancel_or_send)
 }
 
 /// A delayed event as its user sees it.

@@ -2,9 +2,9 @@
 
 mod search;
 
-use crate::Routes;
+use crate::{Class, Routes};
 
 /// The endpoints of this module.
 pub fn routes(routes: Routes) -> Routes {
-    routes.add(search::search)
+    routes.add_limited(Class::UserDirectory, search::search)
 }
