@@ -54,17 +54,6 @@ impl RemoteMember {
     /// A message after other events.
     pub fn message(&self, prev_events: &[OwnedEventId], body: &str) -> Pdu {
         let content = to_raw_value(&json!({ "msgtype": "m.text", "body": body })).expect("JSON");
-        self.event(prev_events, Draft::message("m.room.message".into(), content))
-    }
-
-    /// A name of the room after other events.
-    pub fn name(&self, prev_events: &[OwnedEventId], name: &str) -> Pdu {
-        let content = to_raw_value(&json!({ "name": name })).expect("JSON");
-        self.event(prev_events, Draft::state("m.room.name".into(), "", content))
-    }
-
-    /// Right after the join in depth.
-    fn event(&self, prev_events: &[OwnedEventId], draft: Draft) -> Pdu {
         let place = Place {
             room_id: Some(&self.room),
             sender: &self.user,
@@ -75,7 +64,8 @@ impl RemoteMember {
             origin_server_ts: MilliSecondsSinceUnixEpoch::now(),
             random: [0; 16],
         };
-        draft.build(&place, self.remote.keys.signer(), &self.rules).expect("an event")
+        let draft = Draft::message("m.room.message".into(), content);
+        draft.build(&place, self.remote.keys.signer(), &self.rules).expect("a message")
     }
 
     /// Sends events in a transaction.

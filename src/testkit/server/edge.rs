@@ -8,15 +8,24 @@ use testkit::{Answer, TestServer};
 const LIMIT: usize = 32 * 1024;
 
 async fn server() -> TestServer {
-    TestServer::builder().in_memory().config(|config| config.http.max_body_bytes = LIMIT).start().await
+    let builder = TestServer::builder().in_memory().config(|config| {
+        config.http.max_body_bytes = LIMIT;
+        config.registration.shared_secret = Some("secret".to_owned());
+        config.server_notices.localpart = Some("notices".to_owned());
+    });
+    let server = builder.start().await;
+    let walker = server.user("walker").await;
+    // Otherwise the routes of administrators would refuse who asks before they look at what is asked.
+    server.server().wired().state.accounts.update(&walker.user_id, |row| row.admin = true).await.unwrap();
+    server
 }
 
-fn served() -> Vec<RouteInfo> {
+pub fn served() -> Vec<RouteInfo> {
     Serves { client: true, federation: true }.routes().served().to_vec()
 }
 
 /// The path with something plausible for each of its variables.
-fn filled(path: &str) -> String {
+pub fn filled(path: &str) -> String {
     let value = |part: &str| match part {
         "{user_id}" => "@somebody:test.example".to_owned(),
         "{room_id}" | "{room_id_or_alias}" => "!nowhere:test.example".to_owned(),
@@ -36,7 +45,7 @@ fn filled(path: &str) -> String {
 }
 
 /// What every answer has, whatever was asked.
-fn check(route: &RouteInfo, answer: &Answer) {
+pub fn check(route: &RouteInfo, answer: &Answer) {
     let what = format!("{} {} answered {} {:?}", route.method, route.path, answer.status, answer.body);
     assert!(!answer.status.is_server_error() || answer.status == StatusCode::GATEWAY_TIMEOUT, "{what}");
     assert_eq!(answer.headers["access-control-allow-origin"], "*", "{what}");
@@ -56,7 +65,6 @@ async fn walk(
     expected: (StatusCode, &str),
 ) -> Vec<String> {
     let server = server().await;
-    server.user("walker").await;
     let mut others = Vec::new();
     for route in served().iter().filter(|route| wanted(route)) {
         let token = token(&server).await;
@@ -77,15 +85,24 @@ async fn session(server: &TestServer) -> Option<String> {
 }
 
 fn has_body(route: &RouteInfo) -> bool {
+    let upload = route.path.contains("/media/") && route.path.contains("/upload");
     // What a server has not signed is not read.
-    let raw = route.path.contains("/media/") || route.path.contains("/_synapse/");
-    let raw = raw || route.credential == Credential::Server;
+    let raw = upload || route.credential == Credential::Server;
     (route.method == Method::PUT || route.method == Method::POST) && !raw
 }
 
 /// Routes that take no body, or any.
-const BODILESS: &[&str] =
-    &["/logout", "/logout/all", "/openid/request_token", "/login/get_token", "/forget", "/{delay_id}/{action}"];
+const BODILESS: &[&str] = &[
+    "/logout",
+    "/logout/all",
+    "/openid/request_token",
+    "/login/get_token",
+    "/forget",
+    "/{delay_id}/{action}",
+    "/media/v1/create",
+    "/media/unstable/fi.mau.msc2246/create",
+    "/reset_connection",
+];
 
 fn unexpected(others: Vec<String>) -> Vec<String> {
     let bodiless = |line: &String| BODILESS.iter().any(|end| line.split(' ').nth(1).unwrap().ends_with(end));
@@ -133,7 +150,9 @@ async fn a_wrong_shape_is_refused_where_a_body_is_read() {
 #[tokio::test]
 async fn an_oversized_body_is_refused_where_a_body_is_read() {
     let body = format!("{{\"a\": \"{}\"}}", "a".repeat(LIMIT));
-    let others = walk(has_body, &body, session, (StatusCode::PAYLOAD_TOO_LARGE, "M_TOO_LARGE")).await;
+    let mut others = walk(has_body, &body, session, (StatusCode::PAYLOAD_TOO_LARGE, "M_TOO_LARGE")).await;
+    // The one that does not look at its body at all.
+    others.retain(|line| !line.contains("/reset_connection "));
     assert!(others.is_empty(), "{}", others.join("\n"));
 }
 

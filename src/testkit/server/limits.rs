@@ -11,9 +11,11 @@ async fn strict() -> TestServer {
     let limits = RateLimitsConfig {
         message: twice,
         login: twice,
+        wrong_password: twice,
         registration: RateLimit { burst: 5, ..twice },
         registration_token: twice,
         join: twice,
+        join_remote: RateLimit { burst: 1, ..twice },
         join_per_room: RateLimit { burst: 1, ..twice },
         invite_per_room: RateLimit { burst: 1, ..twice },
         invite: twice,
@@ -23,6 +25,10 @@ async fn strict() -> TestServer {
         create_media: twice,
         presence: twice,
         lookup: twice,
+        search: twice,
+        user_directory: twice,
+        delayed_event: twice,
+        preview: twice,
         ..RateLimitsConfig::default()
     };
     TestServer::builder().config(|config| config.rate_limits = limits).start().await
@@ -102,6 +108,26 @@ async fn who_has_no_account_yet_is_limited_by_address() {
 }
 
 #[tokio::test]
+async fn searches_reports_previews_delayed_events_and_joins_afar_are_limited() {
+    let server = strict().await;
+    let (alice, room) = server.user_in_room("alice").await;
+    let event = alice.send_text(&room, "one", "hello").await;
+    let none = json!({});
+    assert_eq!(times(&alice, Method::POST, &format!("/v3/rooms/{room}/report/{event}"), &none).await, 2);
+    assert_eq!(times(&alice, Method::POST, &format!("/v3/rooms/{room}/report"), &none).await, 0);
+    let search = json!({ "search_categories": { "room_events": { "search_term": "hello" } } });
+    assert_eq!(times(&alice, Method::POST, "/v3/search", &search).await, 2);
+    let people = json!({ "search_term": "alice" });
+    assert_eq!(times(&alice, Method::POST, "/v3/user_directory/search", &people).await, 2);
+    assert_eq!(times(&alice, Method::GET, "/v1/media/preview_url?url=http%3A%2F%2F127.0.0.1", &none).await, 2);
+    let restart = "/unstable/org.matrix.msc4140/delayed_events/none/restart";
+    assert_eq!(times(&alice, Method::POST, restart, &none).await, 2);
+    let far = "!far:127.0.0.1:1";
+    assert_eq!(times(&alice, Method::POST, &format!("/v3/join/{far}"), &none).await, 1, "of rooms elsewhere");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn an_invite_counts_for_who_gets_it_and_for_a_room_only_by_its_members() {
     let server = strict().await;
     let (alice, bob) = (server.user("alice").await, server.user("bob").await);
@@ -115,5 +141,22 @@ async fn an_invite_counts_for_who_gets_it_and_for_a_room_only_by_its_members() {
     let other = bob.create_room(json!({ "preset": "public_chat" })).await;
     let path = format!("/v3/rooms/{other}/invite");
     assert_eq!(times(&bob, Method::POST, &path, &invite).await, 1, "dave got three");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn guesses_at_a_password_are_limited_and_right_ones_are_not() {
+    let server = strict().await;
+    let alice = server.user("alice").await;
+    let auth = |password: &str| {
+        let user = json!({ "type": "m.id.user", "user": "alice" });
+        json!({ "auth": { "type": "m.login.password", "identifier": user, "password": password } })
+    };
+    for _ in 0..5 {
+        alice.post("/v1/login/get_token", auth("alice")).await;
+    }
+    assert_eq!(times(&alice, Method::DELETE, "/v3/devices/X", &auth("wrong")).await, 2);
+    let deactivate = alice.call(Method::POST, "/v3/account/deactivate", Some(auth("alice"))).await;
+    assert_eq!(deactivate.status, StatusCode::TOO_MANY_REQUESTS);
     server.stop().await;
 }
