@@ -13,5 +13,6 @@ pub(crate) mod rig;
 mod send;
 mod servers;
 mod speed;
+mod two_nodes;
 mod upgrades;
 mod visibility;

@@ -60,7 +60,10 @@ proptest! {
             .filter(|(k, v)| base.get(k) != Some(v))
             .map(|(k, v)| Difference { key: *k, old: base.get(k).copied(), new: Some(*v) })
             .collect();
-        prop_assert_eq!(wait(trees.differences(&tx, old, new)).unwrap(), expected);
+        prop_assert_eq!(&wait(trees.differences(&tx, old, new)).unwrap(), &expected);
+        let turned = |one: &Difference| Difference { key: one.key, old: one.new, new: one.old };
+        let back: Vec<_> = expected.iter().map(turned).collect();
+        prop_assert_eq!(wait(trees.differences(&tx, new, old)).unwrap(), back);
     }
 }
 

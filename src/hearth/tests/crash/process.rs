@@ -34,7 +34,9 @@ impl Process {
             directory.join("data").display()
         );
         std::fs::write(&config, text).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_hearth"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hearth"));
+        without_overrides(&mut command);
+        let mut child = command
             .args(["serve".as_ref(), "--config".as_ref(), config.as_os_str()])
             .stdout(Stdio::piped())
             .spawn()
@@ -57,6 +59,14 @@ impl Process {
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+}
+
+/// Takes variables out of the environment of `command` that would change its configuration.
+pub fn without_overrides(command: &mut Command) {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    for name in names.filter(|name| name.to_string_lossy().starts_with("HEARTH_")) {
+        command.env_remove(name);
     }
 }
 

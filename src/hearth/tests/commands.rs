@@ -1,0 +1,106 @@
+//! The program as scripts call it: commands, what they print, and how they end.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "crash/process.rs"]
+mod process;
+
+use std::{
+    io::Write,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use serde_json::{Value, json};
+
+use process::{Api, Process, text};
+
+/// Runs `hearth` with `input`, without what the environment would change.
+fn hearth(arguments: &[&str], directory: &Path, input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hearth"));
+    process::without_overrides(&mut command);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.current_dir(directory).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn complained(output: &Output) -> String {
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.starts_with("hearth: ") && !text.contains("panicked"), "{text}");
+    text
+}
+
+async fn log_in(api: &Api, user: &str, password: &str) -> Value {
+    let identifier = json!({ "type": "m.id.user", "user": user });
+    let body = json!({ "type": "m.login.password", "identifier": identifier, "password": password });
+    api.post("/login", "", body).await
+}
+
+#[test]
+fn the_version_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(said(&hearth(&["--version"], directory.path(), "")), format!("hearth {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_configuration_is_checked_and_told_what_is_wrong_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let check = |text: &str| {
+        std::fs::write(directory.path().join("c.toml"), text).unwrap();
+        hearth(&["check-config", "--config", "c.toml"], directory.path(), "")
+    };
+    let good = "server_name = 'a.example'\ndata_dir = 'data'\n";
+    assert_eq!(said(&check(good)), "c.toml is fine\n");
+    let unknown = complained(&check(&format!("{good}[media]\nmax_upload_byte = 1\n")));
+    assert!(unknown.contains("unknown key media.max_upload_byte: did you mean max_upload_bytes?"), "{unknown}");
+    assert!(complained(&check("data_dir = 'data'\n")).contains("key server_name is missing"));
+    assert!(complained(&check("server_name = ")).contains("is not TOML"));
+    assert!(!directory.path().join("data").exists(), "a check makes nothing");
+    let missing = hearth(&["check-config", "--config", "none.toml"], directory.path(), "");
+    assert!(complained(&missing).contains("cannot read none.toml"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_are_created_on_a_running_server_and_on_a_stopped_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let create = |arguments: &[&str], input: &str| {
+        let all = [&["create-user", "--config", "hearth.toml"], arguments].concat();
+        hearth(&all, directory.path(), input)
+    };
+    let mut server = Process::start(directory.path());
+    let created = said(&create(&["alice", "--admin", "--password-stdin"], "a long secret\nanother line\n"));
+    assert_eq!(created, "created @alice:test.example\n");
+    server.api().register("carol").await;
+    assert!(complained(&create(&["carol", "--password-stdin"], "x\n")).contains("taken"));
+    assert!(complained(&create(&["dave", "--password-stdin"], "\n")).contains("no password"));
+    let session = log_in(&server.api(), "alice", "a long secret").await;
+    let who = server.api().get("/account/whoami", &text(&session["access_token"])).await.unwrap();
+    assert_eq!(who["user_id"], "@alice:test.example");
+
+    let second = complained(&hearth(&["serve", "--config", "hearth.toml"], directory.path(), ""));
+    assert!(second.contains("another Hearth runs on"), "{second}");
+    server.kill();
+
+    let created = said(&create(&["bob"], ""));
+    let password = created.strip_prefix("created @bob:test.example\npassword: ").unwrap().trim_end();
+    assert!(password.len() >= 20);
+    let server = Process::start(directory.path());
+    log_in(&server.api(), "alice", "a long secret").await;
+    log_in(&server.api(), "bob", password).await;
+}
