@@ -15,7 +15,8 @@
 mod process;
 
 use std::{
-    io::Write,
+    io::{Read, Write},
+    net::TcpStream,
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -103,4 +104,41 @@ async fn accounts_are_created_on_a_running_server_and_on_a_stopped_one() {
     let server = Process::start(directory.path());
     log_in(&server.api(), "alice", "a long secret").await;
     log_in(&server.api(), "bob", password).await;
+}
+
+/// Head and body of a page as any program gets it.
+fn page(server: &Process, path: &str) -> String {
+    let mut stream = TcpStream::connect(server.base.strip_prefix("http://").unwrap()).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_told_to_stop_ends_well_and_has_logged_requests_by_their_ids() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
+    let mut server = Process::start_with(directory.path(), |command| {
+        let log = std::fs::File::create(&log).unwrap();
+        command.env("HEARTH_LOG__FORMAT", "json").env("HEARTH_LOG__FILTER", "info,api=debug").stderr(log);
+    });
+    let token = server.api().register("alice").await;
+    let versions = page(&server, "/_matrix/client/versions");
+    let id = versions.lines().find_map(|line| line.strip_prefix("x-request-id: ")).unwrap().to_owned();
+    assert!(page(&server, "/health").ends_with("ok\n"));
+    let metrics = page(&server, "/metrics");
+    for figure in ["hearth_http_requests_total{", "hearth_http_request_seconds_bucket{", "hearth_kv_fsyncs_total "] {
+        assert!(metrics.contains(figure), "{metrics}");
+    }
+    let pid = server.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let status = server.child.wait().unwrap();
+    assert!(status.success(), "{status}");
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of_request = lines.iter().find(|line| line["span"]["id"] == id.as_str()).expect("a line with the request's id");
+    assert_eq!((&of_request["message"], &of_request["status"]), (&json!("answered"), &json!(200)));
+    assert!(lines.iter().any(|line| line["message"] == "stopped"));
+    assert!(!log.contains(&token) && !log.contains("password"), "no secrets");
 }

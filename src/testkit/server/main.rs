@@ -28,6 +28,7 @@ mod federation_queue;
 mod found;
 mod history;
 mod hostile;
+mod key_backup;
 mod limits;
 mod media;
 mod operation;

@@ -107,3 +107,51 @@ async fn what_is_not_there_is_not_compacted() {
     assert!(matches!(error, Error::File { .. }), "{error}");
     assert!(!config.data_dir.exists(), "nothing is made for it");
 }
+
+/// Copies the database of a running server, as a crash would leave it.
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_refused_until_it_is_repaired_and_starts_with_what_is_left() {
+    let fsync = hearth::config::Durability::Fsync;
+    let server = TestServer::builder().config(|config| config.durability = fsync).start().await;
+    let (alice, room) = server.user_in_room("alice").await;
+    for n in 0..50 {
+        alice.send_text(&room, &n.to_string(), &"x".repeat(1000)).await;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = server.config().clone();
+    let database = directory.path().join("db");
+    copy(&config.data_dir.join("db"), &database);
+    std::fs::copy(config.data_dir.join("signing.key"), directory.path().join("signing.key")).unwrap();
+    config.data_dir = directory.path().to_owned();
+    server.stop().await;
+
+    let logs = std::fs::read_dir(&database).unwrap().map(|entry| entry.unwrap().path());
+    let log = logs.filter(|file| file.extension().is_some_and(|extension| extension == "log")).max().unwrap();
+    let mut bytes = std::fs::read(&log).unwrap();
+    let place = bytes.len() - 20_000;
+    bytes[place] ^= 1;
+    std::fs::write(&log, &bytes).unwrap();
+    for _ in 0..2 {
+        let error = Box::pin(Server::start(config.clone(), Options::default())).await.unwrap_err().to_string();
+        assert!(error.contains("would lose acknowledged changes") && error.contains("`hearth repair`"), "{error}");
+        assert_eq!(std::fs::read(&log).unwrap(), bytes, "a refusal changes nothing");
+    }
+    let said = Box::pin(hearth::repair(&config)).await.unwrap();
+    assert!(said.contains("counts as restored"), "{said}");
+    let said = Box::pin(hearth::repair(&config)).await.unwrap();
+    assert!(said.contains("is whole"), "{said}");
+    let server = Box::pin(Server::start(config, Options::default())).await.unwrap();
+    let http = testkit::Http::new(server.addresses()[0]);
+    let path = format!("/_matrix/client/v3/rooms/{room}/messages?dir=b&limit=1000");
+    let left = http.send(Method::GET, &path, Some(&alice.token), "").await.ok()["chunk"].as_array().unwrap().len();
+    assert!(20 < left && left < 55, "{left} events are left");
+    Box::pin(server.stop()).await;
+}

@@ -12,7 +12,7 @@ mod knock;
 mod leave;
 mod unban;
 
-use room::{RoomError, Rooms};
+use room::Rooms;
 use ruma::{
     RoomId, UserId,
     api::client::membership::{forget_room, invite_user},
@@ -57,13 +57,7 @@ pub(crate) async fn limit_invite(
 
 /// Takes what a join or knock costs the room, and its user if other servers have to be asked.
 async fn limit_entry(rooms: &Rooms, limits: &RateLimits, user: &UserId, room: &RoomId) -> Result<(), MatrixError> {
-    let view = rooms.db().view();
-    let here = match rooms.num(&view, room).await {
-        Ok(num) => rooms.server_is_in(&view, num, rooms.server()).await?,
-        Err(RoomError::UnknownRoom) => false,
-        Err(error) => return Err(error.into()),
-    };
-    if !here {
+    if !rooms.takes_part(&rooms.db().view(), room).await? {
         limits.take(Class::JoinRemote, Key::user(user))?;
     }
     limit_room(limits, Class::JoinPerRoom, room)

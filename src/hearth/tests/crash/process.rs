@@ -17,18 +17,23 @@ use serde_json::{Value, json};
 
 /// A running server; dropping it kills it, as its user does.
 pub struct Process {
-    child: Child,
+    pub child: Child,
     // Kept open: a server that cannot say where it listens would be another test.
     _stdout: BufReader<ChildStdout>,
-    base: String,
+    pub base: String,
 }
 
 impl Process {
     pub fn start(directory: &Path) -> Self {
+        Self::start_with(directory, |_| {})
+    }
+
+    /// As [`Process::start`], with `change` made to the command.
+    pub fn start_with(directory: &Path, change: impl FnOnce(&mut Command)) -> Self {
         let config = directory.join("hearth.toml");
         let text = format!(
             "server_name = 'test.example'\ndata_dir = '{}'\nlog = {{ filter = 'error' }}\n\
-             listeners = [{{ bind = '127.0.0.1:0', serves = ['client'] }}]\n\
+             listeners = [{{ bind = '127.0.0.1:0', serves = ['client', 'metrics'] }}]\n\
              registration = {{ mode = 'open' }}\nrate_limits = {{ enabled = false }}\n\
              passwords = {{ memory_kib = 8, iterations = 1 }}\nfederation = {{ enabled = false }}\n",
             directory.join("data").display()
@@ -36,6 +41,7 @@ impl Process {
         std::fs::write(&config, text).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_hearth"));
         without_overrides(&mut command);
+        change(&mut command);
         let mut child = command
             .args(["serve".as_ref(), "--config".as_ref(), config.as_os_str()])
             .stdout(Stdio::piped())
