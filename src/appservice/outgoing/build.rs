@@ -4,7 +4,12 @@ use bytes::Bytes;
 use kv::{Positions, Read, View};
 use serde_json::{Map, Value, json};
 
-use super::{Outgoing, interest::Interest, mail::Mailed, walk::Batch};
+use super::{
+    Outgoing,
+    interest::Interest,
+    mail::{DeviceLists, Mailed},
+    walk::Batch,
+};
 use crate::{
     Appservice, Result,
     service::Service,
@@ -53,21 +58,20 @@ impl Outgoing {
         let batch = self.walk(&view, &mut standing.interest, &standing.upto, STEPS).await?;
         let (registration, more) = (&service.registration, batch.more);
         let mailed = if registration.ephemeral { self.mailed(&view, service).await? } else { Mailed::default() };
-        let changed = if registration.encrypts {
-            self.changed_devices(&view, &mut standing.interest, &standing.upto, &batch.upto).await?
-        } else {
-            Vec::new()
+        let devices = match registration.encrypts {
+            true => self.device_lists(&view, &mut standing.interest, &standing.upto, &batch).await?,
+            false => DeviceLists::default(),
         };
         let passing = service.state.lock().passing.take();
         standing.upto = batch.upto.clone();
-        let must_arrive = !batch.events.is_empty() || !mailed.messages.is_empty() || !changed.is_empty();
+        let must_arrive = !batch.events.is_empty() || !mailed.messages.is_empty() || !devices.changed.is_empty();
         if !must_arrive && passing.is_empty() {
             if more || behind(&standing.stored, &standing.upto) > NOTED {
                 self.note(registration, standing).await?;
             }
             return Ok(if more { Next::More } else { Next::Nothing });
         }
-        let body = self.body(&view, registration, &batch, &mailed, &changed, passing).await?;
+        let body = self.body(&view, registration, &batch, &mailed, &devices, passing).await?;
         let id = base::random::alphanumeric(ID_LEN);
         let in_flight = InFlight { id, body, upto: batch.upto, mail: mailed.upto };
         if must_arrive {
@@ -87,7 +91,7 @@ impl Outgoing {
         service: &Appservice,
         batch: &Batch,
         mailed: &Mailed,
-        changed: &[String],
+        devices: &DeviceLists,
         passing: Vec<Value>,
     ) -> Result<Bytes> {
         let mut body = b"{\"events\":[".to_vec();
@@ -107,7 +111,7 @@ impl Outgoing {
             more.insert("de.sorunome.msc2409.to_device".into(), mailed.messages.clone().into());
         }
         if service.encrypts {
-            let lists = json!({ "changed": changed, "left": [] });
+            let lists = json!({ "changed": devices.changed, "left": devices.left });
             more.insert("device_lists".into(), lists.clone());
             more.insert("org.matrix.msc3202.device_lists".into(), lists);
             self.add_key_counts(view, service, mailed, &mut more).await?;

@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 
 use e2ee::tables::MAIL;
 use kv::{Positions, Read, Stamp, View};
+use room::{EventRow, Membership, RoomNum};
 use ruma::{OwnedDeviceId, OwnedUserId};
 use serde_json::{Map, Value};
 
-use super::{Outgoing, interest::Interest};
+use super::{Outgoing, interest::Interest, walk::Batch};
 use crate::{Appservice, Result, service::Service};
 
 /// Users whose mail is read for one transaction.
 const MAX_USERS: usize = 50;
 /// No more users' mail is read beyond this many bytes.
 const MAX_BYTES: usize = 1 << 20;
-/// The most users whose devices changed in one transaction.
-const MAX_CHANGED: usize = 1000;
+/// The most users whose devices changed, or who left, in one transaction.
+const MAX_LISTED: usize = 10_000;
 
 /// Messages to devices.
 #[derive(Debug, Default)]
@@ -24,6 +25,15 @@ pub(super) struct Mailed {
     pub messages: Vec<Value>,
     /// Up to where devices have them then.
     pub upto: Vec<(OwnedUserId, OwnedDeviceId, Positions)>,
+}
+
+/// Whose devices an application service has to look at anew, or no longer. MSC3202.
+#[derive(Debug, Default)]
+pub(super) struct DeviceLists {
+    /// Users that share rooms with its users and whose devices changed.
+    pub changed: Vec<String>,
+    /// Users that no longer share a room with its users.
+    pub left: Vec<String>,
 }
 
 impl Outgoing {
@@ -82,25 +92,57 @@ impl Outgoing {
         Ok(mailed)
     }
 
-    /// Users that share rooms with its users and whose devices changed after `from` up to `upto`.
-    pub(super) async fn changed_devices(
+    /// What happened to devices from `from` up to where `batch` ends.
+    pub(super) async fn device_lists(
         &self,
         view: &View,
         interest: &mut Interest,
         from: &Positions,
-        upto: &Positions,
-    ) -> Result<Vec<String>> {
-        let mut changed = Vec::new();
-        for (writer, end) in upto.iter() {
+        batch: &Batch,
+    ) -> Result<DeviceLists> {
+        let (mut changed, mut left) = (BTreeSet::new(), BTreeSet::new());
+        for (writer, end) in batch.upto.iter() {
             let stamp = |n: u64| Stamp { writer, n: n.saturating_add(1) };
-            for user in self.keys.changed(view, stamp(from.of(writer)), stamp(end)).await? {
-                if changed.len() < MAX_CHANGED && interest.in_user(&self.rooms, view, &user).await? {
-                    changed.push(user.to_string());
-                }
+            changed.extend(self.keys.changed(view, stamp(from.of(writer)), stamp(end)).await?);
+        }
+        for (event, row) in &batch.events {
+            left.extend(self.gone(view, interest, event.room, row).await?);
+        }
+        let mut lists = DeviceLists::default();
+        for user in changed {
+            if lists.changed.len() < MAX_LISTED && interest.in_user(&self.rooms, view, &user).await? {
+                lists.changed.push(user.into());
             }
         }
-        changed.sort();
-        Ok(changed)
+        for user in left {
+            if lists.left.len() < MAX_LISTED && !interest.in_user(&self.rooms, view, &user).await? {
+                lists.left.push(user.into());
+            }
+        }
+        Ok(lists)
+    }
+
+    /// Who may be out of sight by a member event: who left the room, and with its last user everybody else there.
+    async fn gone(
+        &self,
+        view: &View,
+        interest: &mut Interest,
+        room: RoomNum,
+        row: &EventRow,
+    ) -> Result<Vec<OwnedUserId>> {
+        let membership = room::membership_in(row.event.content());
+        if row.event.kind() != "m.room.member" || !matches!(membership, Some(Membership::Leave | Membership::Ban)) {
+            return Ok(Vec::new());
+        }
+        let Some(Ok(member)) = row.event.state_key().map(OwnedUserId::try_from) else { return Ok(Vec::new()) };
+        if !interest.in_user(&self.rooms, view, &member).await? {
+            return Ok(vec![member]);
+        }
+        if interest.in_room(&self.rooms, view, room).await? {
+            return Ok(Vec::new());
+        }
+        let members = self.rooms.members(view, room, Membership::Join).await?;
+        Ok(members.into_iter().map(|member| member.user).collect())
     }
 
     /// Adds how many keys are left for its own user and for those who get messages.

@@ -37,6 +37,14 @@ impl Media {
         if self.config.remote_keep_days == 0 && !self.fresh.0.swap(false, Ordering::Relaxed) {
             return Ok(0);
         }
+        let evicted = self.evict_oldest().await;
+        if evicted.is_err() {
+            self.fresh.note();
+        }
+        evicted
+    }
+
+    async fn evict_oldest(&self) -> Result<u64> {
         let first = match self.config.remote_keep_days {
             0 => 0,
             days => self.today().saturating_sub(days),

@@ -219,8 +219,10 @@ async fn messages_to_devices_of_its_users_come_once_with_what_encryption_needs()
 }
 
 #[tokio::test]
-async fn changed_devices_of_who_shares_a_room_with_its_users_are_told() {
-    let (mut fake, server, alice, _) = bridged(ENCRYPTS).await;
+async fn changed_devices_of_who_shares_a_room_with_its_users_are_told_and_who_no_longer_does() {
+    let (mut fake, server, alice, room) = bridged(ENCRYPTS).await;
+    let bob = server.user("bob").await;
+    bob.join(&room).await;
     server.user("stranger").await;
     let phone = server.login("alice").await;
     loop {
@@ -233,6 +235,19 @@ async fn changed_devices_of_who_shares_a_room_with_its_users_are_told() {
         }
     }
     assert_eq!(phone.user_id, alice.user_id);
+    let mut left = async || loop {
+        let request = fake.transaction().await;
+        let left = &request.body["device_lists"]["left"];
+        assert_eq!(*left, request.body["org.matrix.msc3202.device_lists"]["left"]);
+        if *left != json!([]) {
+            return left.clone();
+        }
+    };
+    bob.leave(&room).await;
+    assert_eq!(left().await, json!([bob.user_id]));
+    let ghost = format!("/v3/rooms/{room}/leave?user_id=@_ghost_a:test.example");
+    server.acting("bridge", "as-token").post(&ghost, json!({})).await;
+    assert_eq!(left().await, json!([alice.user_id]), "with its last user all others go");
     server.stop().await;
 }
 
@@ -352,35 +367,4 @@ async fn rooms_of_third_party_networks_have_a_directory_of_their_own() {
     bridge.put(&path, json!({ "visibility": "private" })).await;
     assert_eq!(listed(json!({ "include_all_networks": true })).await, 0);
     server.stop().await;
-}
-
-#[tokio::test]
-async fn events_by_time_are_fetched_from_other_servers() {
-    let servers = Federation::pair().await;
-    let (alice, bob) = (servers.one.user("alice").await, servers.two.user("bob").await);
-    let room = alice.create_room(json!({ "preset": "public_chat" })).await;
-    let mut sent = Vec::new();
-    for n in ["one", "two", "three"] {
-        let event = alice.send_text(&room, n, n).await;
-        let time = alice.get(&format!("/v3/rooms/{room}/event/{event}")).await["origin_server_ts"].as_u64().unwrap();
-        sent.push((event, time));
-    }
-    bob.join_via(&room, &servers.one).await;
-    let at = async |time: u64, dir: &str| {
-        bob.get(&format!("/v1/rooms/{room}/timestamp_to_event?ts={time}&dir={dir}")).await["event_id"].clone()
-    };
-    let (last, time) = sent.last().unwrap();
-    assert_eq!(at(*time, "b").await, last.as_str());
-    let context = bob.get(&format!("/v3/rooms/{room}/context/{last}?limit=0")).await;
-    let before = bob.get(&format!("/v3/rooms/{room}/messages?dir=b&from={}", context["start"].as_str().unwrap())).await;
-    let found: Vec<_> =
-        before["chunk"].as_array().unwrap().iter().filter_map(|event| event["content"]["body"].as_str()).collect();
-    assert_eq!(found, ["two", "one"]);
-    assert_eq!(at(sent[0].1, "f").await, sent[0].0.as_str());
-    // All of the room is here now, in order and once.
-    let all = bob.get(&format!("/v3/rooms/{room}/messages?dir=b&limit=100")).await;
-    let found: Vec<_> =
-        all["chunk"].as_array().unwrap().iter().filter_map(|event| event["content"]["body"].as_str()).collect();
-    assert_eq!(found, ["three", "two", "one"]);
-    servers.stop().await;
 }

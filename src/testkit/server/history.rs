@@ -3,7 +3,7 @@
 use http::Method;
 use ruma::OwnedRoomId;
 use serde_json::{Value, json};
-use testkit::{Answer, Client, TestServer};
+use testkit::{Answer, Client, Federation, TestServer};
 
 async fn server() -> TestServer {
     TestServer::builder().in_memory().start().await
@@ -216,4 +216,35 @@ async fn a_transaction_id_counts_for_one_redaction() {
     assert_ne!(redact(two.as_str()).await, first);
     assert_eq!(alice.get(&format!("/v3/rooms/{room}/event/{two}")).await["content"], json!({}));
     server.stop().await;
+}
+
+#[tokio::test]
+async fn events_by_time_are_fetched_from_other_servers() {
+    let servers = Federation::pair().await;
+    let (alice, bob) = (servers.one.user("alice").await, servers.two.user("bob").await);
+    let room = alice.create_room(json!({ "preset": "public_chat" })).await;
+    let mut sent = Vec::new();
+    for n in ["one", "two", "three"] {
+        let event = alice.send_text(&room, n, n).await;
+        let time = alice.get(&format!("/v3/rooms/{room}/event/{event}")).await["origin_server_ts"].as_u64().unwrap();
+        sent.push((event, time));
+    }
+    bob.join_via(&room, &servers.one).await;
+    let at = async |time: u64, dir: &str| {
+        bob.get(&format!("/v1/rooms/{room}/timestamp_to_event?ts={time}&dir={dir}")).await["event_id"].clone()
+    };
+    let (last, time) = sent.last().unwrap();
+    assert_eq!(at(*time, "b").await, last.as_str());
+    let context = bob.get(&format!("/v3/rooms/{room}/context/{last}?limit=0")).await;
+    let before = bob.get(&format!("/v3/rooms/{room}/messages?dir=b&from={}", context["start"].as_str().unwrap())).await;
+    let found: Vec<_> =
+        before["chunk"].as_array().unwrap().iter().filter_map(|event| event["content"]["body"].as_str()).collect();
+    assert_eq!(found, ["two", "one"]);
+    assert_eq!(at(sent[0].1, "f").await, sent[0].0.as_str());
+    // All of the room is here now, in order and once.
+    let all = bob.get(&format!("/v3/rooms/{room}/messages?dir=b&limit=100")).await;
+    let found: Vec<_> =
+        all["chunk"].as_array().unwrap().iter().filter_map(|event| event["content"]["body"].as_str()).collect();
+    assert_eq!(found, ["three", "two", "one"]);
+    servers.stop().await;
 }
