@@ -8,7 +8,6 @@ mod common;
 
 use std::{collections::HashMap, sync::Arc};
 
-use base::Clock;
 use bytes::Bytes;
 use common::events::{PART, Scene, event, wish};
 use e2ee::{Keys, Mailbox};
@@ -21,7 +20,7 @@ use federation::{
 };
 use futures::future::BoxFuture;
 use libfuzzer_sys::fuzz_target;
-use room::{RoomNum, Rooms};
+use room::{RoomNum, Rooms, rig};
 use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId, ServerName, events::StateEventType, server_name};
 
 const EDU_TYPES: [&str; 8] = [
@@ -168,16 +167,16 @@ impl Stage {
 
     /// What takes transactions in, with everything behind it.
     async fn inbound(&self, remote: Remote) -> Inbound {
-        let (db, clock) = (self.rooms.db().clone(), Clock::fixed(common::NOW));
+        let (db, clock) = (self.rooms.db().clone(), rig::clock());
         let own = self.rooms.server().to_owned();
         let config = Config { allow_private_addresses: true, ..Config::default() };
-        let signer = common::signer("a.test", 1);
+        let signer = rig::signer("a.test", 1);
         let client =
             Client::new(outbound(), signer.clone(), Policy::new(&config), clock.clone()).answered_by(Arc::new(remote));
         let ask = Ask::with(|_, _| async { Err(AskError("nobody answers".to_owned())) });
         let keys = ServerKeys::asking(db.clone(), clock.clone(), OwnKeys::new(signer, Vec::new()), &[], ask);
         for server in ["b.test", "c.test"] {
-            let document = OwnKeys::new(common::signer(server, 1), Vec::new()).document(common::NOW);
+            let document = OwnKeys::new(rig::signer(server, 1), Vec::new()).document(clock.now());
             keys.learn(&serde_json::to_vec(&document).expect("JSON")).await.expect("a good document");
         }
         let queue = Queue::new(db.clone(), clock.clone(), own.clone(), Arc::new(client.clone()));

@@ -54,8 +54,6 @@ pub struct RateLimitsConfig {
     pub message: RateLimit,
     /// Log-ins, per address and per account.
     pub login: RateLimit,
-    /// Wrong passwords given to confirm something while logged in, per user.
-    pub wrong_password: RateLimit,
     /// Accounts registered, per address.
     pub registration: RateLimit,
     /// Checks of a registration token, per address.
@@ -111,7 +109,6 @@ impl Default for RateLimitsConfig {
             enabled: true,
             message: limit(0.2, 10),
             login: limit(0.003, 5),
-            wrong_password: limit(0.17, 3),
             registration: limit(0.17, 3),
             registration_token: limit(0.1, 5),
             join: limit(0.1, 10),

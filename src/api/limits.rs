@@ -24,8 +24,6 @@ pub enum Class {
     Message,
     /// Logging in.
     Login,
-    /// Giving a wrong password while logged in.
-    WrongPassword,
     /// Registering an account.
     Registration,
     /// Checking a registration token.
@@ -162,15 +160,6 @@ impl RateLimits {
         if own == asked { Ok(()) } else { self.take(Class::Lookup, whose) }
     }
 
-    /// Puts a token back that was taken from the bucket of `key`.
-    pub fn give_back(&self, class: Class, key: Key) {
-        let key = (class, key.widened());
-        let Some(mut buckets) = self.shard(&key) else { return };
-        if let Some(full_at) = buckets.get_mut(&key) {
-            *full_at = full_at.saturating_sub(per_token(self.limit(class)));
-        }
-    }
-
     fn shard(&self, key: &(Class, Key)) -> Option<MutexGuard<'_, HashMap<(Class, Key), Bucket>>> {
         let index = usize::try_from(self.0.hasher.hash_one(key)).unwrap_or_default() % SHARDS;
         Some(self.0.shards.get(index)?.lock())
@@ -193,7 +182,6 @@ impl RateLimits {
         match class {
             Class::Message => config.message,
             Class::Login => config.login,
-            Class::WrongPassword => config.wrong_password,
             Class::Registration => config.registration,
             Class::RegistrationToken => config.registration_token,
             Class::Join => config.join,
@@ -308,19 +296,6 @@ mod tests {
         assert!(limits.take(Class::Message, alice()).is_err());
         clock.advance(5_000);
         limits.take(Class::Message, alice()).unwrap();
-    }
-
-    #[test]
-    fn what_is_given_back_can_be_taken_again() {
-        let (limits, _) = limits(RateLimitsConfig::default());
-        for _ in 0..100 {
-            limits.take(Class::Login, alice()).unwrap();
-            limits.give_back(Class::Login, alice());
-        }
-        for _ in 0..5 {
-            limits.take(Class::Login, alice()).unwrap();
-        }
-        assert!(limits.take(Class::Login, alice()).is_err());
     }
 
     #[test]

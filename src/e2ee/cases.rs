@@ -7,12 +7,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use account::{Accounts, Config, NewAccount, NewDevice, Permit, RegistrationConfig, RegistrationMode};
 use base::Clock;
-use kv::{Db, Engine, flaky::Flaky, memory::Memory};
+use kv::{Db, Engine, Read, flaky::Flaky, memory::Memory};
 use proptest::prelude::*;
 use ruma::{CanonicalJsonObject, OwnedDeviceId, OwnedUserId, owned_server_name};
 use serde_json::{Value, json};
 
-use crate::{BackedUp, Backups, DeviceUpload, E2eeError, Keys, KeysProjection, Mailbox, Scope, Targets};
+use crate::{
+    BackedUp, Backups, DeviceUpload, E2eeError, Keys, KeysProjection, Mailbox, Scope, Targets, claim::REMEMBERED,
+    tables::ONE_TIME_IDS,
+};
 
 struct World {
     db: Db,
@@ -121,6 +124,22 @@ async fn the_same_key_may_come_again_and_another_under_its_id_may_not() {
 }
 
 #[tokio::test]
+async fn claimed_keys_are_forgotten_when_many_were_claimed_after_them() {
+    let world = World::on(Memory::new()).await;
+    let alice = world.user("alice").await;
+    let last = usize::try_from(REMEMBERED).unwrap();
+    world.upload(&alice, &one_time([0], "k")).await.unwrap();
+    world.upload(&alice, &one_time(1..last, "k")).await.unwrap();
+    while world.claim(&alice).await.is_some() {}
+    assert_eq!(world.upload(&alice, &one_time([0, 1], "k")).await.unwrap(), 0, "all are remembered");
+    world.upload(&alice, &one_time([last], "k")).await.unwrap();
+    assert_eq!(world.claim(&alice).await, Some(id(last)));
+    assert_eq!(world.upload(&alice, &one_time([0, 1, last], "k")).await.unwrap(), 1, "the first one is forgotten");
+    let ids = world.db.view().scan(&ONE_TIME_IDS, ONE_TIME_IDS.all()).collect().await.unwrap();
+    assert_eq!(ids.len(), last + 1);
+}
+
+#[tokio::test]
 async fn what_is_too_large_or_malformed_is_refused_and_changes_nothing() {
     let world = World::new().await;
     let alice = world.user("alice").await;
@@ -220,6 +239,20 @@ async fn a_message_goes_to_every_device_once_and_in_order() {
     world.mailbox.acknowledge(&second.0, &second.1, &upto).await.unwrap();
     assert!(world.mail(&second, None).await.0.is_empty());
     assert_eq!(world.mail(&bob, None).await.0.len(), 1);
+}
+
+#[tokio::test]
+async fn large_messages_come_in_more_responses() {
+    let world = World::new().await;
+    let (alice, bob) = (world.user("alice").await, world.user("bob").await);
+    let contents = BTreeMap::from([("*".to_owned(), json!({ "key": "x".repeat(300_000) }).to_string())]);
+    let targets = Targets::from([(bob.0.clone(), contents)]);
+    for transaction in ["a", "b", "c", "d", "e"] {
+        world.mailbox.send((&alice.0, &alice.1), "m.test", transaction, &targets).await.unwrap();
+    }
+    let (mail, upto) = world.mail(&bob, None).await;
+    assert_eq!(mail.len(), 4);
+    assert_eq!(world.mail(&bob, Some(&upto)).await.0.len(), 1);
 }
 
 #[tokio::test]

@@ -1,13 +1,17 @@
 //! Handing out one-time keys.
 
-use kv::{Pending, Read};
+use kv::{Pending, Read, Tx};
 use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 use serde_json::value::RawValue;
 
 use crate::{
     Keys, Result,
-    tables::{COUNTS, FALLBACK, Fallback, HEADS, Head, ONE_TIME, ONE_TIME_IDS, Seen, StoredKey},
+    tables::{CLAIMED, COUNTS, FALLBACK, Fallback, HEADS, Head, ONE_TIME, ONE_TIME_IDS, Seen, StoredKey},
 };
+
+/// Keys of a device that were claimed and are remembered, so that they do not come back with an upload; clients keep 50
+/// unclaimed ones.
+pub const REMEMBERED: u64 = 1000;
 
 /// A key that was handed out.
 #[derive(Debug)]
@@ -65,9 +69,7 @@ impl Keys {
                 tx.get(&ONE_TIME, at.clone()).await?.ok_or(kv::Error::Conflict)?;
                 tx.put(&HEADS, of, &Head { at: at.3, index: at.4 });
                 tx.delete(&ONE_TIME, at);
-                if let Some(seen) = tx.get(&ONE_TIME_IDS, (user, device, &key.id)).await? {
-                    tx.put(&ONE_TIME_IDS, (user, device, &key.id), &Seen { claimed: true, ..seen });
-                }
+                remember(&mut tx, user, device, &key.id).await?;
                 let count = tx.get(&COUNTS, of).await?.unwrap_or(0);
                 tx.put(&COUNTS, of, &count.saturating_sub(1));
                 key
@@ -84,4 +86,26 @@ impl Keys {
         })
         .await
     }
+}
+
+/// Notes that a key is claimed, and forgets one that was claimed long before.
+async fn remember(tx: &mut Tx, user: &UserId, device: &DeviceId, id: &str) -> kv::Result<()> {
+    if let Some(seen) = tx.get(&ONE_TIME_IDS, (user, device, id)).await? {
+        tx.put(&ONE_TIME_IDS, (user, device, id), &Seen { claimed: true, ..seen });
+    }
+    let last = tx.scan_back(&CLAIMED, CLAIMED.under(&(user, device))).by(1).next().await?;
+    let next = last.map_or(0, |((.., n), _)| n.saturating_add(1));
+    // Decides: keys of different algorithms may be claimed at once.
+    if tx.has(&CLAIMED, (user, device, next)).await? {
+        return Err(kv::Error::Conflict);
+    }
+    tx.put(&CLAIMED, (user, device, next), &id.to_owned());
+    let Some(first) = next.checked_sub(REMEMBERED) else { return Ok(()) };
+    let Some(old) = tx.peek(&CLAIMED, (user, device, first)).await? else { return Ok(()) };
+    tx.delete(&CLAIMED, (user, device, first));
+    // Another key may have come under the same id.
+    if tx.get(&ONE_TIME_IDS, (user, device, &old)).await?.is_some_and(|seen| seen.claimed) {
+        tx.delete(&ONE_TIME_IDS, (user, device, &old));
+    }
+    Ok(())
 }

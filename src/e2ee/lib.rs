@@ -6,7 +6,8 @@
 //! **Tables**: [`tables`]. What belongs to a device goes with it ([`KeysProjection`]).
 //! **Tasks**: [`Mailbox::sweep`] forgets old transactions; run it every few minutes.
 //! **Invariants**
-//! - A one-time key is handed out at most once, in the order of uploads, and not again when it is uploaded again.
+//! - A one-time key is handed out at most once, in the order of uploads. The last thousand of a device are not taken
+//!   when they are uploaded again.
 //! - A key under an id that is still to be claimed never changes.
 //! - A message to a device stays until the client shows by its next token that it has it; when too many wait, new
 //!   ones are dropped.

@@ -18,6 +18,8 @@ type Full = Vec<(OwnedUserId, OwnedDeviceId)>;
 
 /// Messages in one response.
 const PER_RESPONSE: usize = 100;
+/// Bytes of messages after which a response has no further ones.
+const MAX_BYTES: usize = 1 << 20;
 
 /// Contents by user and device id, which may be `*`, as JSON.
 pub type Targets = BTreeMap<OwnedUserId, BTreeMap<String, String>>;
@@ -153,19 +155,19 @@ impl Mailbox {
         since: Option<&Positions>,
         upto: &Positions,
     ) -> Result<Mail> {
-        let mut mail = Mail::default();
+        let (mut mail, mut bytes) = (Mail::default(), 0);
         let mut reached = since.cloned().unwrap_or_default();
         for (writer, n) in upto.iter() {
             let from = reached.of(writer).saturating_add(1);
             let to = Stamp { writer, n: n.saturating_add(1) };
             let range = MAIL.between(&(user, device, Stamp { writer, n: from }), &(user, device, to));
-            let left = PER_RESPONSE.saturating_sub(mail.messages.len());
-            let rows = view.scan(&MAIL, range).by(8).first(left.saturating_add(1)).await?;
-            for (i, ((_, _, at), message)) in rows.into_iter().enumerate() {
-                if i >= left {
+            let mut rows = view.scan(&MAIL, range).by(8);
+            while let Some(((_, _, at), message)) = rows.next().await? {
+                if mail.messages.len() >= PER_RESPONSE || bytes >= MAX_BYTES {
                     mail.upto = Some(reached);
                     return Ok(mail);
                 }
+                bytes += message.len();
                 mail.messages.push(message);
                 reached.advance(writer, at.n);
             }

@@ -6,7 +6,7 @@ use ruma::{DeviceId, UserId};
 use crate::{
     CrossSigning, changes, cross_signing, json,
     tables::{
-        BACKED_UP, BACKUPS, COUNTS, CROSS_SIGNING, DEHYDRATED, DEVICE_KEYS, FALLBACK, HEADS, MAIL, ONE_TIME,
+        BACKED_UP, BACKUPS, CLAIMED, COUNTS, CROSS_SIGNING, DEHYDRATED, DEVICE_KEYS, FALLBACK, HEADS, MAIL, ONE_TIME,
         ONE_TIME_IDS, OWN_CHANGED, OWN_LOG, SENT, SIGNATURES,
     },
 };
@@ -46,6 +46,7 @@ impl DeviceProjection for KeysProjection {
                 tx.delete(&DEVICE_KEYS, (user, device));
                 tx.clear(&ONE_TIME, &(user, device));
                 tx.clear(&ONE_TIME_IDS, &(user, device));
+                tx.clear(&CLAIMED, &(user, device));
                 tx.clear(&COUNTS, &(user, device));
                 tx.clear(&HEADS, &(user, device));
                 tx.clear(&FALLBACK, &(user, device));

@@ -12,11 +12,13 @@ pub const DEVICE_KEYS: Table<(OwnedUserId, OwnedDeviceId), String> = Table::new(
 /// Unclaimed one-time keys by algorithm, in the order of uploads; the last part tells those of one upload apart.
 pub const ONE_TIME: Table<(OwnedUserId, OwnedDeviceId, String, Stamp, u32), StoredKey> =
     Table::new(0x0701, "e2ee.one_time_keys", 1);
-/// What is known of every one-time key that a device has uploaded, by `algorithm:id`.
+/// What is known of the one-time keys of a device, by `algorithm:id`: those that are unclaimed or in [`CLAIMED`].
 pub const ONE_TIME_IDS: Table<(OwnedUserId, OwnedDeviceId, String), Seen> =
     Table::new(0x0702, "e2ee.one_time_key_ids", 1);
 /// How many one-time keys of an algorithm are unclaimed.
 pub const COUNTS: Table<(OwnedUserId, OwnedDeviceId, String), u64> = Table::new(0x0703, "e2ee.one_time_key_counts", 1);
+/// The ids of one-time keys that were claimed last, numbered in that order.
+pub const CLAIMED: Table<(OwnedUserId, OwnedDeviceId, u64), String> = Table::new(0x0715, "e2ee.claimed_key_ids", 1);
 /// Fallback keys by algorithm.
 pub const FALLBACK: Table<(OwnedUserId, OwnedDeviceId, String), Fallback> = Table::new(0x0704, "e2ee.fallback_keys", 1);
 /// Cross-signing keys by [`crate::CrossSigning::code`].
@@ -61,6 +63,7 @@ pub const ALL: &[TableInfo] = &[
     ONE_TIME.info(),
     ONE_TIME_IDS.info(),
     COUNTS.info(),
+    CLAIMED.info(),
     FALLBACK.info(),
     CROSS_SIGNING.info(),
     SIGNATURES.info(),

@@ -28,14 +28,15 @@ impl Flows {
         kv::retry(|| async {
             let mut tx = self.rooms.db().begin();
             let old = AccountData::get_in(&tx, user, Some(room_id), KIND).await?;
-            if let Some(Marker { event_id }) = old.and_then(|json| serde_json::from_str(&json).ok())
-                && self.place_of_event(room, &event_id).await.unwrap_or_default() >= new
-            {
-                return Ok::<_, kv::Error>(());
+            let old = match old.and_then(|json| serde_json::from_str(&json).ok()) {
+                Some(Marker { event_id }) => self.place_of_event(room, &event_id).await.unwrap_or_default(),
+                None => None,
+            };
+            if old < new {
+                let marker = json!({ "event_id": event }).to_string();
+                AccountData::set_in(&mut tx, user, Some(room_id), KIND, &marker).await?;
             }
-            AccountData::set_in(&mut tx, user, Some(room_id), KIND, &json!({ "event_id": event }).to_string()).await?;
-            tx.commit().await?;
-            Ok(())
+            tx.commit().await
         })
         .await?;
         Ok(())

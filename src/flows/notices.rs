@@ -103,20 +103,13 @@ impl Flows {
 
     async fn create_notices_room(&self, sender: &UserId, to: &UserId) -> Result<OwnedRoomId> {
         let new = CreateRoom {
-            creator: sender.to_owned(),
             profile: self.member_profile(sender).await?,
-            version: None,
             creation_content: Map::from_iter([("m.federate".to_owned(), json!(false))]),
-            preset: Preset::PrivateChat,
-            published: false,
-            alias: None,
             name: Some(self.notices.config.room_name.clone()),
-            topic: None,
             // Nobody else speaks there.
             power_levels: Map::from_iter([("users_default".to_owned(), json!(-10))]),
-            initial_state: Vec::new(),
             invites: vec![(to.to_owned(), self.member_profile(to).await?)],
-            is_direct: false,
+            ..CreateRoom::new(sender.to_owned(), Preset::PrivateChat)
         };
         let room = self.rooms.create(&new).await?;
         self.tag_notices(to, &room).await?;

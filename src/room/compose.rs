@@ -92,16 +92,13 @@ impl Rooms {
         let turn = self.turns.of(room).await;
         let (event_id, pending) = kv::retry(|| async {
             let mut tx = self.db.begin();
-            if let Some(id) = sent_before(&tx, room, out).await? {
-                // The event may not be durable yet.
-                return Ok::<_, RoomError>((id, tx.submit().await?));
-            }
-            let mut tip = self.tip(&tx, room).await?;
-            if let Some(id) = self.stands_already(&tx, room, &tip, out).await? {
-                return Ok((id, tx.submit().await?));
-            }
-            let pdu = self.compose(&mut tx, room, &mut tip, out, moment).await?;
-            Ok((pdu.event_id.clone(), tx.submit().await?))
+            let (known, mut tip) = self.known(&tx, room, out).await?;
+            let event_id = match known {
+                Some(event_id) => event_id,
+                None => self.compose(&mut tx, room, &mut tip, out, moment).await?.event_id.clone(),
+            };
+            // One that was there already may not be durable yet.
+            Ok::<_, RoomError>((event_id, tx.submit().await?))
         })
         .await?;
         drop(turn);
@@ -118,21 +115,33 @@ impl Rooms {
         out: &Outgoing,
         moment: Moment,
     ) -> Result<OwnedEventId> {
-        let pdu = {
-            let tx = self.db.begin();
-            if let Some(id) = sent_before(&tx, room, out).await? {
-                return Ok(id);
-            }
-            let tip = self.tip(&tx, room).await?;
-            if let Some(id) = self.stands_already(&tx, room, &tip, out).await? {
-                return Ok(id);
-            }
-            let info = self.info(&tx, room).await?;
-            self.drafted(&tx, room, &info, &tip, out, moment).await?
-        };
         let info = self.info(&self.db.view(), room).await?;
-        let pdu = self.recommended(policy, &rules(&info.version)?, &pdu).await?;
+        let drafted = kv::retry(|| async {
+            let tx = self.db.begin();
+            let (known, tip) = self.known(&tx, room, out).await?;
+            if let Some(event_id) = known {
+                // It may not be durable yet.
+                tx.commit().await?;
+                return Ok::<_, RoomError>(Err(event_id));
+            }
+            Ok(Ok(self.drafted(&tx, room, &info, &tip, out, moment).await?))
+        })
+        .await?;
+        let pdu = match drafted {
+            Ok(pdu) => self.recommended(policy, &rules(&info.version)?, &pdu).await?,
+            Err(event_id) => return Ok(event_id),
+        };
         self.ingest_own(room, &pdu, out).await
+    }
+
+    /// The event that makes it needless to send `out`, if there is one: it was sent before, or the state says it.
+    async fn known(&self, tx: &Tx, room: RoomNum, out: &Outgoing) -> Result<(Option<OwnedEventId>, Tip)> {
+        let tip = self.tip(tx, room).await?;
+        let known = match sent_before(tx, room, out).await? {
+            Some(event_id) => Some(event_id),
+            None => self.stands_already(tx, room, &tip, out).await?,
+        };
+        Ok((known, tip))
     }
 
     /// The current state event, if it says what `out` says and has the same sender: setting it again changes nothing.

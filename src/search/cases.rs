@@ -1,16 +1,15 @@
-use std::sync::Arc;
-
 use base::Clock;
-use event::{Draft, Signer};
+use event::Draft;
 use kv::{Db, Read, memory::Memory};
-use room::{CreateRoom, MemberProfile, Outgoing, Preset, RoomNum, Rooms};
-use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, UserId};
-use serde_json::{Map, Value, json, value::to_raw_value};
+use room::{CreateRoom, Outgoing, Preset, RoomNum, Rooms, rig};
+use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId};
+use serde_json::{Value, json};
 
 use crate::{Config, Field, Mark, Order, Query, Search, tables::WORDS, words};
 
 struct Rig {
     db: Db,
+    clock: Clock,
     rooms: Rooms,
     search: Search,
     room: OwnedRoomId,
@@ -18,28 +17,40 @@ struct Rig {
 }
 
 fn alice() -> OwnedUserId {
-    UserId::parse("@alice:hearth.test").unwrap()
+    rig::user("alice")
 }
 
 impl Rig {
     async fn new() -> Self {
         let db = Db::new(Memory::new());
-        let clock = Clock::fixed(1_700_000_000_000);
-        let signer = Signer::new("hearth.test".try_into().unwrap(), "ed25519:1".try_into().unwrap(), &[7; 32]);
-        let rooms = Rooms::new(db.clone(), clock, Arc::new(signer), room::Config::default(), 1 << 20, Vec::new());
-        let room = rooms.create(&new_room()).await.unwrap();
+        let clock = rig::clock();
+        let rooms = rig::rooms(&db, &clock, Vec::new());
+        let new = CreateRoom { name: Some("Kitchen garden".into()), ..CreateRoom::new(alice(), Preset::PrivateChat) };
+        let room = rooms.create(&new).await.unwrap();
         let num = rooms.num(&db.view(), &room).await.unwrap();
         let search = Search::new(db.clone(), rooms.clone(), Config::default());
-        Self { db, rooms, search, room, num }
+        Self { db, clock, rooms, search, room, num }
     }
 
     async fn send(&self, content: Value) -> OwnedEventId {
-        let draft = Draft::message("m.room.message".into(), to_raw_value(&content).unwrap());
+        let draft = Draft::message("m.room.message".into(), rig::raw(&content));
         self.rooms.send(&self.room, &Outgoing::new(&alice(), draft)).await.unwrap()
     }
 
     async fn say(&self, text: &str) -> OwnedEventId {
         self.send(json!({ "msgtype": "m.text", "body": text })).await
+    }
+
+    async fn edit(&self, event: &EventId, text: &str) -> OwnedEventId {
+        // The newest edit is shown.
+        self.clock.advance(1);
+        let relates = json!({ "rel_type": "m.replace", "event_id": event });
+        let new = json!({ "msgtype": "m.text", "body": text });
+        self.send(json!({ "msgtype": "m.text", "body": "*", "m.new_content": new, "m.relates_to": relates })).await
+    }
+
+    async fn redact(&self, event: &EventId) {
+        self.rooms.redact(&self.room, &alice(), event, None, None).await.unwrap();
     }
 
     /// The ids of what is found.
@@ -53,24 +64,6 @@ impl Rig {
             ids.push(self.rooms.row(&view, hit.room, hit.num).await.unwrap().event.event_id().to_owned());
         }
         ids
-    }
-}
-
-fn new_room() -> CreateRoom {
-    CreateRoom {
-        creator: alice(),
-        profile: MemberProfile::default(),
-        version: None,
-        creation_content: Map::new(),
-        preset: Preset::PrivateChat,
-        published: false,
-        alias: None,
-        name: Some("Kitchen garden".into()),
-        topic: None,
-        power_levels: Map::new(),
-        initial_state: Vec::new(),
-        invites: Vec::new(),
-        is_direct: false,
     }
 }
 
@@ -92,7 +85,7 @@ async fn the_words_of_a_redacted_event_are_gone() {
     let rig = Rig::new().await;
     let event = rig.say("secret words").await;
     assert_eq!(rig.found("secret", Order::Recent).await.len(), 1);
-    rig.rooms.redact(&rig.room, &alice(), &event, None, None).await.unwrap();
+    rig.redact(&event).await;
     assert!(rig.found("secret", Order::Recent).await.is_empty());
     let view = rig.db.view();
     let left = view.scan(&WORDS, WORDS.under(&(rig.num, 0_u8))).collect().await.unwrap();
@@ -103,11 +96,22 @@ async fn the_words_of_a_redacted_event_are_gone() {
 async fn an_edited_message_is_found_by_its_new_text() {
     let rig = Rig::new().await;
     let event = rig.say("old text").await;
-    let relates = json!({ "rel_type": "m.replace", "event_id": event });
-    let new = json!({ "msgtype": "m.text", "body": "new text" });
-    rig.send(json!({ "msgtype": "m.text", "body": "* new text", "m.new_content": new, "m.relates_to": relates })).await;
+    rig.edit(&event, "new text").await;
     assert_eq!(rig.found("new", Order::Recent).await, [event.as_str()]);
     assert!(rig.found("old", Order::Recent).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_message_whose_edit_is_redacted_is_found_by_its_old_text_again() {
+    let rig = Rig::new().await;
+    let event = rig.say("old text").await;
+    let edits = [rig.edit(&event, "first secret").await, rig.edit(&event, "second secret").await];
+    assert_eq!(rig.found("second", Order::Recent).await, [event.as_str()]);
+    rig.redact(&edits[1]).await;
+    assert_eq!(rig.found("first", Order::Recent).await, [event.as_str()]);
+    rig.redact(&edits[0]).await;
+    assert_eq!(rig.found("old", Order::Recent).await, [event.as_str()]);
+    assert!(rig.found("secret", Order::Recent).await.is_empty());
 }
 
 #[tokio::test]

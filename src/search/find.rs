@@ -14,6 +14,8 @@ use crate::{
 const MAX_QUERY: usize = 16;
 /// Newest events with a word that are looked at in one room.
 const MAX_POSTINGS: usize = 20_000;
+/// Events with a word that are looked at in all rooms; rooms for which nothing is left are left out.
+const MAX_READ: usize = 200_000;
 /// Most events that are found.
 const MAX_HITS: usize = 1000;
 /// How long a search waits for what was said last to be indexed.
@@ -96,10 +98,10 @@ impl Search {
         let mut words: Vec<_> = query.words.iter().take(MAX_QUERY).map(String::as_str).collect();
         words.sort_unstable();
         words.dedup();
-        let mut hits = Vec::new();
+        let (mut hits, mut left) = (Vec::new(), MAX_READ);
         for room in query.rooms {
             for field in query.fields {
-                find_in(&view, *room, *field, &words, query.order, &mut hits).await?;
+                find_in(&view, *room, *field, &words, query.order, &mut left, &mut hits).await?;
             }
             // What is kept of many rooms stays bounded.
             keep_first(&mut hits);
@@ -110,6 +112,8 @@ impl Search {
     /// Waits until what is there now is indexed, for as long as that is worth it.
     async fn wait(&self) {
         let wanted = self.db.positions();
+        // Not everything that moves the positions wakes it.
+        self.news.notify_one();
         let mut done = self.done.subscribe();
         let reached = done.wait_for(|done| done.reaches(&wanted));
         if tokio::time::timeout(PATIENCE, reached).await.is_err() {
@@ -118,19 +122,21 @@ impl Search {
     }
 }
 
-/// Puts the events of one room that have all `words` in `field` to `hits`.
+/// Puts the events of one room that have all `words` in `field` to `hits`, and takes what it reads off `left`.
 async fn find_in(
     view: &View,
     room: RoomNum,
     field: Field,
     words: &[&str],
     order: Order,
+    left: &mut usize,
     hits: &mut Vec<Hit>,
 ) -> Result<()> {
     let mut found: Option<HashMap<EventNum, (u64, f64)>> = None;
     for word in words {
         let range = WORDS.under(&(room, field.code(), *word));
-        let postings = view.scan_back(&WORDS, range).by(256).first(MAX_POSTINGS).await?;
+        let postings = view.scan_back(&WORDS, range).by(256).first(MAX_POSTINGS.min(*left)).await?;
+        *left -= postings.len();
         let rarity = rarity(postings.len());
         let rows = postings.into_iter().map(|((.., num), posting)| (num, posting));
         let next: HashMap<_, _> = match &found {

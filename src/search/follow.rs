@@ -3,13 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use kv::{Announcement, Observer, Read, Stamp, Topic, Tx, View, WriterId};
-use room::{EventNum, EventRef, EventRow, RoomNum, tables::STREAM};
+use room::{
+    EventNum, EventRef, EventRow, RoomNum,
+    tables::{EDITS, EVENTS, STREAM},
+};
+use ruma::EventId;
 use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::{
     Result, Search,
-    tables::{Field, Posting, TEXTS, Text, WALKED, WORDS, Walked},
+    tables::{EDITED, Field, Posting, TEXTS, Text, WALKED, WORDS, Walked},
     words::counted,
 };
 
@@ -85,15 +89,15 @@ impl Search {
         let events = view.scan(&STREAM, STREAM.between(&stamp(from + 1), &stamp(upto + 1))).first(BATCH).await?;
         let last = events.last().filter(|_| events.len() == BATCH).map_or(upto, |(last, _)| last.n);
         walked.upto.advance(writer, last);
-        let mut rows = Vec::with_capacity(events.len());
-        for (_, at) in events {
-            rows.push((at, self.rooms.row(view, at.room, at.num).await?));
-        }
+        let rows = view.get_many(&EVENTS, events.iter().map(|(_, at)| (at.room, at.num))).await?;
         kv::retry(|| async {
             // Lost with the power, it is done again.
             let mut tx = self.db.begin().relaxed();
-            for (at, row) in &rows {
-                self.index(&mut tx, *at, row).await?;
+            for ((_, at), row) in events.iter().zip(&rows) {
+                // Without a row the room is gone.
+                if let Some(row) = row {
+                    self.index(&mut tx, *at, row).await?;
+                }
             }
             tx.put(&WALKED, (), &walked);
             Ok::<_, crate::SearchError>(tx.commit().await?)
@@ -103,65 +107,91 @@ impl Search {
     }
 
     async fn index(&self, tx: &mut Tx, at: EventRef, row: &EventRow) -> Result<()> {
-        if row.event.kind() == "m.room.redaction" {
-            return self.unindex_redacted(tx, at, row).await;
+        match row.event.kind() {
+            "m.room.redaction" => self.index_redaction(tx, at, row).await,
+            "m.room.message" => self.index_said(tx, at, row).await,
+            "m.room.name" => index_state(tx, at, row, (Field::Name, "name")).await,
+            "m.room.topic" => index_state(tx, at, row, (Field::Topic, "topic")).await,
+            _ => Ok(()),
         }
-        let Some((field, key)) = Field::of(row.event.kind()) else { return Ok(()) };
-        let stands =
-            if field == Field::Body { row.event.state_key().is_none() } else { row.event.state_key() == Some("") };
-        if !stands || row.meta.redacted_by.is_some() {
-            return Ok(());
+    }
+
+    /// A message, or a new text of one: that is found as the message that it replaces, as it is shown.
+    async fn index_said(&self, tx: &mut Tx, at: EventRef, row: &EventRow) -> Result<()> {
+        let content = content(row);
+        if content.pointer("/m.relates_to/rel_type").and_then(Value::as_str) != Some("m.replace") {
+            return index_message(tx, at.room, at.num).await;
         }
-        let Ok(content) = serde_json::from_str::<Value>(row.event.content()) else { return Ok(()) };
-        // A new text is found as the message that it replaces: that is what is shown.
-        if let Some(new) = content.get("m.new_content") {
-            let original = content.pointer("/m.relates_to/event_id").and_then(Value::as_str);
-            let original = original.and_then(|id| <&ruma::EventId>::try_from(id).ok());
-            if let (Some(text), Some(original)) = (new.get(key).and_then(Value::as_str), original) {
-                return self.index_edit(tx, at.room, original, row.event.sender(), text).await;
+        let original = content.pointer("/m.relates_to/event_id").and_then(Value::as_str);
+        match self.located(tx, at.room, original).await? {
+            Some(original) => {
+                tx.put(&EDITED, (at.room, at.num), &original);
+                index_message(tx, at.room, original).await
             }
-            return Ok(());
+            None => Ok(()),
         }
-        let Some(text) = content.get(key).and_then(Value::as_str) else { return Ok(()) };
-        put(tx, (at.room, at.num), field, text, row.event.origin_server_ts()).await
     }
 
-    async fn index_edit(
-        &self,
-        tx: &mut Tx,
-        room: RoomNum,
-        original: &ruma::EventId,
-        sender: &str,
-        text: &str,
-    ) -> Result<()> {
-        let Some(at) = self.rooms.locate(tx, original).await?.filter(|at| at.room == room) else { return Ok(()) };
-        let row = self.rooms.row(tx, at.room, at.num).await?;
-        if row.event.sender() != sender || row.meta.redacted_by.is_some() || row.event.kind() != "m.room.message" {
+    /// Removes the words of what an event redacts; a message whose new text that was has its old one again.
+    async fn index_redaction(&self, tx: &mut Tx, at: EventRef, row: &EventRow) -> Result<()> {
+        let content = content(row);
+        let target = row.event.redacts().or_else(|| content.get("redacts").and_then(Value::as_str));
+        let Some(target) = self.located(tx, at.room, target).await? else { return Ok(()) };
+        let redacted = tx.peek(&EVENTS, (at.room, target)).await?.is_some_and(|row| row.meta.redacted_by.is_some());
+        if !redacted {
             return Ok(());
         }
-        put(tx, (at.room, at.num), Field::Body, text, row.event.origin_server_ts()).await
-    }
-
-    /// Removes the words of what an event redacts.
-    async fn unindex_redacted(&self, tx: &mut Tx, at: EventRef, row: &EventRow) -> Result<()> {
-        let content: Value = serde_json::from_str(row.event.content()).unwrap_or_default();
-        let target = row.event.redacts().map(str::to_owned);
-        let target = target.or_else(|| content.get("redacts").and_then(Value::as_str).map(str::to_owned));
-        let Some(target) = target.as_deref().and_then(|id| <&ruma::EventId>::try_from(id).ok()) else { return Ok(()) };
-        let Some(found) = self.rooms.locate(tx, target).await?.filter(|found| found.room == at.room) else {
-            return Ok(());
-        };
-        if self.rooms.row(tx, found.room, found.num).await?.meta.redacted_by.is_some() {
-            remove(tx, (found.room, found.num)).await?;
+        remove(tx, (at.room, target)).await?;
+        if let Some(original) = tx.peek(&EDITED, (at.room, target)).await? {
+            tx.delete(&EDITED, (at.room, target));
+            index_message(tx, at.room, original).await?;
         }
         Ok(())
     }
+
+    /// The event of this room with the id `id`.
+    async fn located(&self, tx: &Tx, room: RoomNum, id: Option<&str>) -> Result<Option<EventNum>> {
+        let Some(id) = id.and_then(|id| <&EventId>::try_from(id).ok()) else { return Ok(None) };
+        Ok(self.rooms.locate(tx, id).await?.filter(|at| at.room == room).map(|at| at.num))
+    }
+}
+
+fn content(row: &EventRow) -> Value {
+    serde_json::from_str(row.event.content()).unwrap_or_default()
+}
+
+/// Indexes a message by its newest text.
+async fn index_message(tx: &mut Tx, room: RoomNum, num: EventNum) -> Result<()> {
+    let Some(row) = tx.peek(&EVENTS, (room, num)).await? else { return Ok(()) };
+    if row.event.kind() != "m.room.message" || row.event.state_key().is_some() || row.meta.redacted_by.is_some() {
+        return Ok(());
+    }
+    let edit = match tx.peek(&EDITS, (room, num)).await? {
+        Some(edit) => tx.peek(&EVENTS, (room, edit)).await?.map(|edit| content(&edit)),
+        None => None,
+    };
+    let own = content(&row);
+    let text = edit.as_ref().and_then(|edit| edit.pointer("/m.new_content/body")).or_else(|| own.get("body"));
+    put(tx, (room, num), Field::Body, text, row.event.origin_server_ts()).await
+}
+
+async fn index_state(tx: &mut Tx, at: EventRef, row: &EventRow, (field, key): (Field, &str)) -> Result<()> {
+    if row.event.state_key() != Some("") || row.meta.redacted_by.is_some() {
+        return Ok(());
+    }
+    put(tx, (at.room, at.num), field, content(row).get(key), row.event.origin_server_ts()).await
 }
 
 /// Puts a text in place of what was indexed of an event.
-async fn put(tx: &mut Tx, (room, num): (RoomNum, EventNum), field: Field, text: &str, sent: u64) -> Result<()> {
+async fn put(
+    tx: &mut Tx,
+    (room, num): (RoomNum, EventNum),
+    field: Field,
+    text: Option<&Value>,
+    sent: u64,
+) -> Result<()> {
     remove(tx, (room, num)).await?;
-    let (words, length) = counted(text);
+    let (words, length) = counted(text.and_then(Value::as_str).unwrap_or_default());
     if words.is_empty() {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 //!
 //! **Owns** which events of a room have a word in their text, name or topic.
 //! **Must not know** who may see what: its answers pass `room`'s filter before they leave the server.
-//! **Tables**: [`tables`]: words, the words of an event, where the walk stands.
+//! **Tables**: [`tables`]: words, the words of an event, what was edited, where the walk stands.
 //! **Tasks**: [`Search::run`] follows the stream of all rooms from a durable cursor.
 //! **Invariants**
 //! - The words of an event go when it is redacted.

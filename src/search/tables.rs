@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 pub const WORDS: Table<(RoomNum, u8, String, EventNum), Posting> = Table::new(0x0900, "search.words", 1);
 /// The words of an event, so that they can be removed.
 pub const TEXTS: Table<(RoomNum, EventNum), Text> = Table::new(0x0901, "search.texts", 1);
+/// The message that an event gave a new text.
+pub const EDITED: Table<(RoomNum, EventNum), EventNum> = Table::new(0x0903, "search.edited", 1);
 /// Where the walk stands.
 pub const WALKED: Table<(), Walked> = Table::new(0x0902, "search.walked", 1);
 
 /// Every table of this crate.
-pub const ALL: &[TableInfo] = &[WORDS.info(), TEXTS.info(), WALKED.info()];
+pub const ALL: &[TableInfo] = &[WORDS.info(), TEXTS.info(), EDITED.info(), WALKED.info()];
 
 /// Where words stand. Client-server API, `POST /search`: `keys`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,16 +34,6 @@ impl Field {
     /// As it stands in keys.
     pub(crate) fn code(self) -> u8 {
         self as u8
-    }
-
-    /// The field that events of a type have, with its key in their content.
-    pub(crate) fn of(kind: &str) -> Option<(Self, &'static str)> {
-        match kind {
-            "m.room.message" => Some((Self::Body, "body")),
-            "m.room.name" => Some((Self::Name, "name")),
-            "m.room.topic" => Some((Self::Topic, "topic")),
-            _ => None,
-        }
     }
 }
 

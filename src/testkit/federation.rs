@@ -8,7 +8,7 @@ use http::Method;
 use ruma::{OwnedServerName, RoomId};
 use serde_json::{Value, json};
 
-use crate::{Answer, Authority, Builder, Client, TestServer};
+use crate::{Answer, Authority, Builder, Client, TestServer, escaped};
 
 /// Two servers that talk to each other, each under its own name and certificate.
 #[derive(Debug)]
@@ -93,10 +93,6 @@ impl Client {
         let path = format!("/v3/rooms/{}/state/{kind}/{}", escaped(room.as_str()), escaped(key));
         self.call(Method::GET, &path, None).await.json()
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('!', "%21").replace('#', "%23").replace(':', "%3A").replace('$', "%24").replace('/', "%2F")
 }
 
 fn name(bind: SocketAddr) -> OwnedServerName {

@@ -72,3 +72,8 @@ impl Answer {
         self.json()
     }
 }
+
+/// `text` as a part of a path or query, every byte of it escaped.
+pub fn escaped(text: &str) -> String {
+    text.bytes().fold(String::new(), |escaped, byte| escaped + &format!("%{byte:02X}"))
+}

@@ -16,7 +16,7 @@ mod remote_member;
 mod server;
 mod tls;
 
-pub use self::http::{Answer, Http};
+pub use self::http::{Answer, Http, escaped};
 pub use appservice::{AppserviceRequest, FakeAppservice};
 pub use client::Client;
 pub use federation::Federation;

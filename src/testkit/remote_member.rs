@@ -54,6 +54,17 @@ impl RemoteMember {
     /// A message after other events.
     pub fn message(&self, prev_events: &[OwnedEventId], body: &str) -> Pdu {
         let content = to_raw_value(&json!({ "msgtype": "m.text", "body": body })).expect("JSON");
+        self.event(prev_events, Draft::message("m.room.message".into(), content))
+    }
+
+    /// A name of the room after other events.
+    pub fn name(&self, prev_events: &[OwnedEventId], name: &str) -> Pdu {
+        let content = to_raw_value(&json!({ "name": name })).expect("JSON");
+        self.event(prev_events, Draft::state("m.room.name".into(), "", content))
+    }
+
+    /// Right after the join in depth.
+    fn event(&self, prev_events: &[OwnedEventId], draft: Draft) -> Pdu {
         let place = Place {
             room_id: Some(&self.room),
             sender: &self.user,
@@ -64,8 +75,7 @@ impl RemoteMember {
             origin_server_ts: MilliSecondsSinceUnixEpoch::now(),
             random: [0; 16],
         };
-        let draft = Draft::message("m.room.message".into(), content);
-        draft.build(&place, self.remote.keys.signer(), &self.rules).expect("a message")
+        draft.build(&place, self.remote.keys.signer(), &self.rules).expect("an event")
     }
 
     /// Sends events in a transaction.

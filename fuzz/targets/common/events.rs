@@ -133,5 +133,5 @@ pub fn event(part: &[u8], wish: &Wish, selected: Vec<OwnedEventId>, scene: &Scen
         origin_server_ts: MilliSecondsSinceUnixEpoch(UInt::from(u32::from(part[11]))),
         random: [part[11]; 16],
     };
-    wish.draft.build(&place, &super::signer(wish.sender.server_name().as_str(), 1), scene.rules).ok()
+    wish.draft.build(&place, &room::rig::signer(wish.sender.server_name().as_str(), 1), scene.rules).ok()
 }

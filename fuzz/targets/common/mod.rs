@@ -2,22 +2,10 @@
 
 pub mod events;
 
-use std::sync::Arc;
-
-use base::Clock;
-use event::Signer;
 use kv::{Db, memory::Memory};
-use room::{Config, CreateRoom, MemberProfile, Preset, RoomNum, Rooms};
-use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId, UserId};
-use serde_json::{Map, value::RawValue};
-
-pub const NOW: u64 = 1_700_000_000_000;
-
-/// The key of a server; each has one.
-pub fn signer(server: &str, seed: u8) -> Arc<Signer> {
-    let name = server.try_into().expect("a server's name");
-    Arc::new(Signer::new(name, "ed25519:1".try_into().expect("a key id"), &[seed; 32]))
-}
+use room::{CreateRoom, Preset, RoomNum, Rooms, rig};
+use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId};
+use serde_json::json;
 
 /// Runs to the end on this thread.
 pub fn run(work: impl Future<Output = ()>) {
@@ -32,22 +20,8 @@ pub fn run(work: impl Future<Output = ()>) {
 
 /// A public room of `@alice:a.test`.
 pub async fn room(db: &Db, version: RoomVersionId) -> (Rooms, OwnedRoomId) {
-    let rooms = Rooms::new(db.clone(), Clock::fixed(NOW), signer("a.test", 1), Config::default(), 1 << 20, Vec::new());
-    let new = CreateRoom {
-        creator: UserId::parse("@alice:a.test").expect("a user id"),
-        profile: MemberProfile::default(),
-        version: Some(version),
-        creation_content: Map::new(),
-        preset: Preset::PublicChat,
-        published: false,
-        alias: None,
-        name: None,
-        topic: None,
-        power_levels: Map::new(),
-        initial_state: Vec::new(),
-        invites: Vec::new(),
-        is_direct: false,
-    };
+    let rooms = rig::rooms_of(db, &rig::clock(), rig::signer("a.test", 1), Vec::new());
+    let new = CreateRoom { version: Some(version), ..CreateRoom::new(rig::user("alice:a.test"), Preset::PublicChat) };
     let id = rooms.create(&new).await.expect("a room can be made");
     (rooms, id)
 }
@@ -66,8 +40,8 @@ pub async fn events_of(rooms: &Rooms, num: RoomNum) -> Vec<OwnedEventId> {
 /// The room goes on whatever came: its owner can speak unless the rules have taken that from her, and its ends are
 /// events that are part of it.
 pub async fn assert_sound(rooms: &Rooms, room: &ruma::RoomId, num: RoomNum) {
-    let alice = UserId::parse("@alice:a.test").expect("a user id");
-    let content = RawValue::from_string(r#"{"msgtype":"m.text","body":"still here"}"#.to_owned()).expect("JSON");
+    let alice = rig::user("alice:a.test");
+    let content = rig::raw(&json!({ "msgtype": "m.text", "body": "still here" }));
     let draft = event::Draft::message("m.room.message".into(), content);
     match rooms.send(room, &room::Outgoing::new(&alice, draft)).await {
         Ok(_) | Err(room::RoomError::Denied(_) | room::RoomError::NotJoined) => {}

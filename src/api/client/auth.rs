@@ -1,13 +1,13 @@
 use std::convert::Infallible;
 
-use account::{Operation, Refusal, Uia, UiaError, UiaFlow};
+use account::{Operation, Uia, UiaFlow};
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use ruma::{UserId, api::client::uiaa::AuthData};
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value, json};
 
-use crate::{AppState, Class, MatrixError, RateLimits, limits::Key};
+use crate::{AppState, MatrixError};
 
 /// `auth` of a request. Some clients still name the user by `user` instead of `identifier`, which ruma's type
 /// does not take.
@@ -42,18 +42,15 @@ impl OnlyAuth {
     }
 }
 
-/// Asks for the password of who is logged in before what is worth it. Guesses are limited, right passwords are not.
+/// Asks for the password of who is logged in before what is worth it.
 #[derive(Debug)]
-pub struct Confirm {
-    uia: Uia,
-    limits: RateLimits,
-}
+pub struct Confirm(Uia);
 
 impl FromRequestParts<AppState> for Confirm {
     type Rejection = Infallible;
 
     async fn from_request_parts(_: &mut Parts, state: &AppState) -> Result<Self, Infallible> {
-        Ok(Self { uia: state.uia.clone(), limits: state.limits.clone() })
+        Ok(Self(state.uia.clone()))
     }
 }
 
@@ -61,7 +58,8 @@ impl Confirm {
     /// Lets `user` do the operation `name`, with everything of the request that matters as `body`.
     ///
     /// # Errors
-    /// 401 with what is to be done, 403 when the request changed or somebody else's password is given, 429.
+    /// 401 with what is to be done, 403 when the request changed or somebody else's password is given, 429 after too many
+    /// wrong ones.
     pub async fn by_password(
         &self,
         name: &str,
@@ -69,17 +67,8 @@ impl Confirm {
         body: &[u8],
         auth: Option<&AuthData>,
     ) -> Result<(), MatrixError> {
-        let guesses = matches!(auth, Some(AuthData::Password(_)));
-        if guesses {
-            self.limits.take(Class::WrongPassword, Key::user(user))?;
-        }
         let operation = Operation::new(name, Some(user.to_owned()), body);
-        let checked = self.uia.check(&operation, &UiaFlow::password(), auth).await;
-        let wrong = matches!(&checked, Err(UiaError::Challenge(c)) if c.refusal == Some(Refusal::BadPassword));
-        if guesses && !wrong {
-            self.limits.give_back(Class::WrongPassword, Key::user(user));
-        }
-        Ok(checked.map(drop)?)
+        Ok(self.0.check(&operation, &UiaFlow::password(), auth).await.map(drop)?)
     }
 }
 

@@ -18,7 +18,6 @@ impl From<MembershipError> for MatrixError {
                 because(StatusCode::BAD_REQUEST, "M_INCOMPATIBLE_ROOM_VERSION".into()).with("room_version", version)
             }
             MembershipError::Invalid(_) => because(StatusCode::BAD_REQUEST, ErrorCode::InvalidParam),
-            MembershipError::Missing(_) => because(StatusCode::BAD_REQUEST, ErrorCode::MissingParam),
             MembershipError::Forbidden(_) | MembershipError::Refused(_) => {
                 because(StatusCode::FORBIDDEN, ErrorCode::Forbidden)
             }

@@ -13,7 +13,7 @@ use crate::{Appservice, Result, service::Service};
 
 /// Users whose mail is read for one transaction.
 const MAX_USERS: usize = 50;
-/// No more users' mail is read beyond this many bytes.
+/// No more devices' mail is read beyond this many bytes.
 const MAX_BYTES: usize = 1 << 20;
 /// The most users whose devices changed, or who left, in one transaction.
 const MAX_LISTED: usize = 10_000;
@@ -67,11 +67,11 @@ impl Outgoing {
         let mut mailed = Mailed::default();
         let mut bytes = 0;
         for user in users {
-            if bytes > MAX_BYTES {
-                service.state.lock().mail.insert(user);
-                continue;
-            }
             for device in self.appservices.accounts.devices(&user).await? {
+                if bytes > MAX_BYTES {
+                    service.state.lock().mail.insert(user.clone());
+                    break;
+                }
                 let mail = self.mailbox.read(view, &user, &device.id, None, view.positions()).await?;
                 if mail.messages.is_empty() {
                     continue;

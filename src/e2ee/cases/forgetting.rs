@@ -1,7 +1,9 @@
 //! What is forgotten in time, after a restore, with a device; and dehydrated devices.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use account::AccountError;
-use kv::Read;
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
 use super::*;
 use crate::{Dehydrated, NewDehydrated, sweep, tables};
@@ -118,13 +120,42 @@ async fn a_full_box_keeps_the_oldest_and_takes_more_when_they_were_delivered() {
         let targets = Targets::from([(alice.0.clone(), contents)]);
         mailbox.send((&alice.0, &alice.1), "m.test", &n.to_string(), &targets).await.unwrap();
     };
+    let dropped = Dropped::default();
+    let guard = metrics::set_default_local_recorder(&dropped);
     for n in 0..5 {
         send(n).await;
     }
+    drop(guard);
+    assert_eq!(dropped.0.load(Ordering::Relaxed), 2);
     let (mail, upto) = world.mail(&alice, None).await;
     assert_eq!(mail.len(), 3);
     assert!(mail[0].contains("{\"n\":0}"));
     mailbox.acknowledge(&alice.0, &alice.1, &upto).await.unwrap();
     send(9).await;
     assert_eq!(world.mail(&alice, None).await.0.len(), 1);
+}
+
+/// Adds up how many messages were dropped.
+#[derive(Default)]
+struct Dropped(Arc<AtomicU64>);
+
+impl Recorder for Dropped {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        match key.name() {
+            "hearth_to_device_dropped_total" => Counter::from_arc(self.0.clone()),
+            _ => Counter::noop(),
+        }
+    }
+
+    fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+        Gauge::noop()
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
 }

@@ -1,11 +1,9 @@
-use std::sync::Arc;
-
 use base::Clock;
-use event::{Draft, Signer};
+use event::Draft;
 use kv::{Db, Stamp, Topic, WriterId, flaky::Flaky, memory::Memory};
-use room::{CreateRoom, MemberAction, MemberChange, MemberProfile, Outgoing, Preset, RoomNum, Rooms};
+use room::{CreateRoom, MemberAction, MemberChange, Outgoing, Preset, RoomNum, Rooms};
 use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId};
-use serde_json::{Map, Value, json, value::to_raw_value};
+use serde_json::{Value, json, value::to_raw_value};
 
 use super::{Ears, START, user};
 use crate::{EphemeralError, ReceiptKind, Receipts, Result, Thread};
@@ -21,23 +19,8 @@ struct Rig {
 
 async fn rig() -> Rig {
     let (db, clock) = (Db::new(Flaky::new(Memory::new())), Clock::fixed(START));
-    let signer = Signer::new("hearth.test".try_into().unwrap(), "ed25519:1".try_into().unwrap(), &[7; 32]);
-    let rooms = Rooms::new(db.clone(), clock.clone(), Arc::new(signer), room::Config::default(), 1 << 20, Vec::new());
-    let new = CreateRoom {
-        creator: user("alice"),
-        profile: MemberProfile::default(),
-        version: Some(RoomVersionId::V11),
-        creation_content: Map::new(),
-        preset: Preset::PublicChat,
-        published: false,
-        alias: None,
-        name: None,
-        topic: None,
-        power_levels: Map::new(),
-        initial_state: Vec::new(),
-        invites: Vec::new(),
-        is_direct: false,
-    };
+    let rooms = room::rig::rooms(&db, &clock, Vec::new());
+    let new = CreateRoom { version: Some(RoomVersionId::V11), ..CreateRoom::new(user("alice"), Preset::PublicChat) };
     let id = rooms.create(&new).await.unwrap();
     rooms.change_member(&id, &MemberChange::own(user("bob"), MemberAction::Join)).await.unwrap();
     let num = rooms.num(&db.view(), &id).await.unwrap();

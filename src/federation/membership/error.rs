@@ -21,9 +21,6 @@ pub enum MembershipError {
     /// What the other server sent is not the event that it should be.
     #[error("{0}")]
     Invalid(String),
-    /// Something is missing in what the other server sent.
-    #[error("{0}")]
-    Missing(String),
     /// The other server must not do this.
     #[error("{0}")]
     Forbidden(String),

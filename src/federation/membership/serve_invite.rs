@@ -58,8 +58,8 @@ impl Memberships {
     /// Checks an invite: its form, its signatures, that it is of the server which sends it and for a user of ours.
     ///
     /// # Errors
-    /// [`MembershipError::IncompatibleVersion`], [`MembershipError::Missing`], [`MembershipError::Invalid`],
-    /// [`MembershipError::Forbidden`], [`MembershipError::Refused`].
+    /// [`MembershipError::IncompatibleVersion`], [`MembershipError::Invalid`], [`MembershipError::Forbidden`],
+    /// [`MembershipError::Refused`].
     pub async fn check_invite(&self, incoming: IncomingInvite<'_>) -> Result<CheckedInvite> {
         let rules = rules_of(&incoming.version)?;
         let pdu = Pdu::parse(&incoming.event, &rules).map_err(|error| MembershipError::Invalid(error.to_string()))?;

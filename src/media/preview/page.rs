@@ -8,6 +8,8 @@ pub(super) const IMAGE: &str = "og:image";
 /// Most properties, and the most bytes of a value.
 const MAX_PROPERTIES: usize = 32;
 const MAX_VALUE: usize = 1000;
+/// Most bytes of the name of a property.
+const MAX_NAME: usize = 100;
 /// Most bytes of a text that stands for a description.
 const MAX_TEXT: usize = 500;
 /// What is told of the image is found out here.
@@ -82,6 +84,7 @@ impl Reader {
             }
             "twitter:title" if self.title.is_empty() => self.title = content,
             name if name.starts_with("og:")
+                && name.len() <= MAX_NAME
                 && !name.starts_with(IMAGE_DETAILS)
                 && self.properties.len() < MAX_PROPERTIES
                 && !self.properties.contains_key(name) =>
@@ -175,8 +178,10 @@ mod tests {
     fn what_is_kept_is_bounded() {
         let many: String =
             (0..100).map(|n| format!("<meta property='og:x{n}' content='{}'>", "ä".repeat(2000))).collect();
-        let kept = properties(&many);
+        let long = format!("<meta property='og:{}' content='x'>", "x".repeat(200));
+        let kept = properties(&(long + &many));
         assert_eq!(kept.len(), MAX_PROPERTIES);
+        assert!(kept.contains_key("og:x0"));
         assert!(kept.values().all(|value| value.as_str().unwrap().len() <= MAX_VALUE));
     }
 

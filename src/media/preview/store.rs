@@ -29,7 +29,7 @@ impl Previews {
     pub(super) async fn remember(&self, key: Hash, json: &str, image: Option<MediaId>) -> Result<()> {
         let made = self.media.clock.now();
         let image = image.map(|id| id.to_string()).unwrap_or_default();
-        let ends = made.saturating_add(self.config.keep_days.saturating_mul(24 * 60 * 60 * 1000));
+        let ends = made.saturating_add(self.config.keep_days.saturating_mul(24 * 60 * 60 * 1000).max(FRESH));
         Ok(kv::retry(|| async {
             let mut tx = self.media.db.begin();
             tx.put(&PREVIEWS, key, &Preview { made, json: json.to_owned() });

@@ -36,7 +36,7 @@ impl Rooms {
             let row = tx.get(&DELAYED, id).await?.ok_or(DelayError::Unknown)?;
             match row.end.as_ref().map(|end| &end.outcome) {
                 None => schedule::end(&mut tx, id, &row, now, Outcome::Cancelled),
-                Some(Outcome::Cancelled) => return Ok(()),
+                Some(Outcome::Cancelled) => {}
                 Some(_) => return Err(DelayError::Ended),
             }
             Ok(tx.commit().await?)

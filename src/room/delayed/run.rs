@@ -114,13 +114,10 @@ impl Rooms {
             let mut tx = self.db.begin();
             let row = tx.get(&DELAYED, id).await?.ok_or(DelayError::Unknown)?;
             match row.end.as_ref().map(|end| &end.outcome) {
-                None => {}
-                Some(Outcome::Sent(_)) => return Ok(None),
+                // It may have begun to wait anew.
+                None if early || row.due() <= moment.now => {}
+                None | Some(Outcome::Sent(_)) => return Ok::<_, DelayError>(tx.submit().await?),
                 Some(_) => return Err(DelayError::Ended),
-            }
-            // It may have begun to wait anew.
-            if !early && row.due() > moment.now {
-                return Ok(None);
             }
             let mut tip = self.tip(&tx, room).await?;
             let event_id = match self.stands_already(&tx, room, &tip, &out).await? {
@@ -128,13 +125,10 @@ impl Rooms {
                 None => self.compose(&mut tx, room, &mut tip, &out, moment).await?.event_id.clone(),
             };
             schedule::end(&mut tx, id, &row, moment.now, Outcome::Sent(event_id));
-            Ok::<_, DelayError>(Some(tx.submit().await?))
+            Ok(tx.submit().await?)
         })
         .await?;
         drop(turn);
-        if let Some(pending) = pending {
-            pending.durable().await?;
-        }
-        Ok(())
+        Ok(pending.durable().await?)
     }
 }

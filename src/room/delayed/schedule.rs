@@ -51,6 +51,8 @@ impl Rooms {
             if let Some((device, scope)) = &row.once {
                 let key = (&*row.user, &**device, scope.as_str());
                 if let Some(id) = tx.get(&DELAYED_TXNS, key).await? {
+                    // The first one may not be durable yet.
+                    tx.commit().await?;
                     return Ok::<_, DelayError>(id);
                 }
                 tx.put(&DELAYED_TXNS, key, &id);

@@ -182,8 +182,9 @@ impl Rooms {
         let turn = self.turns.of(room).await;
         let (event_id, pending) = kv::retry(|| async {
             let mut tx = self.db.begin();
-            if let Some(id) = sent_before(&tx, room, out).await? {
-                return Ok::<_, RoomError>((id, None));
+            if let Some(event_id) = sent_before(&tx, room, out).await? {
+                // It may not be durable yet.
+                return Ok::<_, RoomError>((event_id, tx.submit().await?));
             }
             let info = self.info(&tx, room).await?;
             let mut tip = self.tip(&tx, room).await?;
@@ -196,13 +197,11 @@ impl Rooms {
                 Ingested::SoftFailed(reason) | Ingested::Rejected(reason) => return Err(RoomError::Denied(reason)),
                 Ingested::Missing(_) => return Err(RoomError::UnknownEvent),
             }
-            Ok((pdu.event_id.clone(), Some(tx.submit().await?)))
+            Ok((pdu.event_id.clone(), tx.submit().await?))
         })
         .await?;
         drop(turn);
-        if let Some(pending) = pending {
-            pending.durable().await?;
-        }
+        pending.durable().await?;
         Ok(event_id)
     }
 

@@ -1,5 +1,7 @@
 //! The newest events of a room.
 
+use std::cmp::Reverse;
+
 use kv::Read;
 use room::{Direction, EventNum, EventRow, Place, RoomNum, Rooms, state::Root, tables::ROOM_STREAM};
 
@@ -7,6 +9,10 @@ use crate::{Result, span::Span};
 
 /// Pages looked through for events that pass the filter.
 const MAX_PAGES: usize = 8;
+/// The fewest events of a page after the first.
+const READ_ON: usize = 16;
+
+type Placed = (Place, EventNum, EventRow);
 
 /// The events of a room that go into a response.
 #[derive(Debug, Default)]
@@ -28,7 +34,8 @@ impl Timeline {
     }
 }
 
-/// The last `limit` events before `end` (not included), whatever the client has.
+/// The newest `limit` events before `end` (not included), whatever the client has: the newest in the event graph, in
+/// order of arrival. What came late, sent beside others by a server that had not seen them, is not newer than they are.
 pub async fn latest(
     rooms: &Rooms,
     read: &impl Read,
@@ -39,20 +46,45 @@ pub async fn latest(
 ) -> Result<Timeline> {
     let mut found = Vec::new();
     let mut from = end;
-    let (mut at_start, mut gap) = (false, false);
+    // One more than wanted tells whether there are more, and whether it came before what it is newer than.
+    let mut size = limit + 1;
     for _ in 0..MAX_PAGES {
-        let page = rooms.timeline(read, room, from, Direction::Backward, limit - found.len()).await?;
-        (at_start, gap) = (page.end, page.gap);
+        let page = rooms.timeline(read, room, from, Direction::Backward, size).await?;
         if let Some((place, ..)) = page.events.last() {
             from = *place;
         }
-        found.extend(page.events.into_iter().filter(|(_, _, row)| keep(row)).map(|(_, num, row)| (num, row)));
-        if at_start || found.len() >= limit {
+        found.extend(page.events.into_iter().filter(|(_, _, row)| keep(row)));
+        if page.end {
+            return Ok(newest(found, limit, from, !page.gap));
+        }
+        if is_settled(&found, limit) {
             break;
         }
+        size = size.max(READ_ON);
     }
-    found.reverse();
-    Ok(Timeline { rows: found, limited: !at_start || gap, start: Some(from), known: None })
+    Ok(newest(found, limit, from, false))
+}
+
+/// Whether more of the past would not change which of `found`, latest arrival first, are the `limit` newest.
+fn is_settled(found: &[Placed], limit: usize) -> bool {
+    found.last().is_some_and(|(_, _, oldest)| {
+        found.iter().filter(|(_, _, row)| row.event.depth() >= oldest.event.depth()).count() > limit
+    })
+}
+
+/// The `limit` newest of `found`, all that was kept of what was read back to `from`; `whole` if nothing is before that.
+fn newest(mut found: Vec<Placed>, limit: usize, from: Place, whole: bool) -> Timeline {
+    found.sort_by_key(|(place, _, row)| Reverse((row.event.depth(), *place)));
+    let left_out = found.split_off(limit.min(found.len()));
+    found.sort_by_key(|(place, ..)| *place);
+    // Who reads on backwards meets all that was left out.
+    let start = left_out.iter().map(|(place, ..)| place.next()).max().unwrap_or(from);
+    Timeline {
+        rows: found.into_iter().map(|(_, num, row)| (num, row)).collect(),
+        limited: !whole || !left_out.is_empty(),
+        start: Some(start),
+        known: None,
+    }
 }
 
 /// At most `limit` of the events in `span`, the newest.

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use futures::FutureExt;
 use http::{Request, Response, StatusCode};
 use ruma::{OwnedEventId, UserId};
-use serde_json::json;
-use testkit::{Authority, FakeServer, Federation};
+use serde_json::{Value, json};
+use testkit::{Authority, FakeServer, Federation, escaped};
 use tokio::sync::mpsc::unbounded_channel;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -49,4 +49,41 @@ async fn a_server_that_does_not_answer_holds_up_nobody_else_in_a_room() {
     drop(release);
     assert_eq!(pushing.await.status, StatusCode::OK);
     server.stop().await;
+}
+
+/// With the newest events alone, what came late on another branch is in the state, and not lost to who reads back.
+#[tokio::test]
+async fn what_came_late_is_not_newer_than_what_it_did_not_follow() {
+    let authority = Authority::new();
+    let server = Federation::builder(&authority).in_memory().start().await;
+    let alice = server.user("alice").await;
+    let levels = json!({ "events": { "m.room.name": 0 } });
+    let room = json!({ "preset": "public_chat", "room_version": "11", "power_level_content_override": levels });
+    let room = alice.create_room(room).await;
+    let bob = server.remote("late.test").await.join(&room, &UserId::parse("@bob:late.test").unwrap()).await;
+    let after_join = std::slice::from_ref(&bob.join.event_id);
+
+    alice.send_text(&room, "1", "one").await;
+    let newest = alice.send_text(&room, "2", "two").await;
+    let late = bob.message(after_join, "beside one");
+    let name = bob.name(&[late.event_id.clone()], "named beside two");
+    assert_eq!(bob.push("1", vec![late.clone(), name.clone()]).await.status, StatusCode::OK);
+    alice.send(&room, "org.example.noise", "3", json!({})).await;
+
+    let filter = json!({ "room": { "timeline": { "limit": 1, "not_types": ["org.example.noise"] } } });
+    let response = alice.get(&format!("/v3/sync?filter={}", escaped(&filter.to_string()))).await;
+    let part = &response["rooms"]["join"][room.as_str()];
+    assert_eq!(ids(&part["timeline"]["events"]), [newest.as_str()]);
+    assert!(ids(&part["state"]["events"]).contains(&name.event_id.as_str()));
+    assert_eq!(part["timeline"]["limited"], true);
+
+    let before = part["timeline"]["prev_batch"].as_str().unwrap();
+    let page = alice.get(&format!("/v3/rooms/{room}/messages?dir=b&from={before}")).await;
+    let read = ids(&page["chunk"]);
+    assert!([&name, &late].iter().all(|event| read.contains(&event.event_id.as_str())), "{read:?}");
+    server.stop().await;
+}
+
+fn ids(events: &Value) -> Vec<&str> {
+    events.as_array().unwrap().iter().map(|event| event["event_id"].as_str().unwrap()).collect()
 }

@@ -11,7 +11,6 @@ async fn strict() -> TestServer {
     let limits = RateLimitsConfig {
         message: twice,
         login: twice,
-        wrong_password: twice,
         registration: RateLimit { burst: 5, ..twice },
         registration_token: twice,
         join: twice,
@@ -141,22 +140,5 @@ async fn an_invite_counts_for_who_gets_it_and_for_a_room_only_by_its_members() {
     let other = bob.create_room(json!({ "preset": "public_chat" })).await;
     let path = format!("/v3/rooms/{other}/invite");
     assert_eq!(times(&bob, Method::POST, &path, &invite).await, 1, "dave got three");
-    server.stop().await;
-}
-
-#[tokio::test]
-async fn guesses_at_a_password_are_limited_and_right_ones_are_not() {
-    let server = strict().await;
-    let alice = server.user("alice").await;
-    let auth = |password: &str| {
-        let user = json!({ "type": "m.id.user", "user": "alice" });
-        json!({ "auth": { "type": "m.login.password", "identifier": user, "password": password } })
-    };
-    for _ in 0..5 {
-        alice.post("/v1/login/get_token", auth("alice")).await;
-    }
-    assert_eq!(times(&alice, Method::DELETE, "/v3/devices/X", &auth("wrong")).await, 2);
-    let deactivate = alice.call(Method::POST, "/v3/account/deactivate", Some(auth("alice"))).await;
-    assert_eq!(deactivate.status, StatusCode::TOO_MANY_REQUESTS);
     server.stop().await;
 }

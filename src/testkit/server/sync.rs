@@ -1,21 +1,12 @@
 //! `/sync` as clients meet it: its sections, filters and parameters.
 
-use std::fmt::Write;
-
 use http::Method;
 use ruma::{OwnedRoomId, RoomId};
 use serde_json::{Value, json};
-use testkit::{Client, TestServer};
+use testkit::{Client, TestServer, escaped};
 
 async fn server() -> TestServer {
     TestServer::builder().in_memory().start().await
-}
-
-fn escaped(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        write!(out, "%{byte:02X}").unwrap();
-        out
-    })
 }
 
 /// A sync since `since`, with this filter and these further parameters.

@@ -14,6 +14,9 @@ use crate::{
     client::{point::page_size, reader::Reader, written::Written},
 };
 
+/// Most events of one page: each may come with what was said around it, and with the state of its room.
+const MAX_PAGE: usize = 50;
+
 /// `POST /_matrix/client/v3/search`
 pub async fn search(
     State(search): State<Search>,
@@ -35,7 +38,7 @@ pub async fn search(
     let hits = search.find(&query).await?;
     let reader = Reader::new(&data, &rooms, &user, device.as_deref()).await?;
     let mut answer = Answer::new(rooms, reader, filter);
-    answer.take(&hits, after, page_size(criteria.filter.limit, 10)).await?;
+    answer.take(&hits, after, page_size(criteria.filter.limit, 10).min(MAX_PAGE)).await?;
     let around = Around::of(&criteria.event_context, &body);
     let found = answer.write(&user, &words, &criteria, around).await?;
     Ok(Written::default().with("search_categories", |out| out.extend_from_slice(&found)).into())
