@@ -26,6 +26,8 @@ pub(crate) fn start(wired: &Wired, config: &Config, metrics: Option<&Metrics>) -
     tasks.spawn(every(10 * MINUTE, "to-device sweep", async move || mailbox.sweep().await.map(drop)));
     let rooms = state.rooms.clone();
     tasks.spawn(every(DAY, "auth chain index", async move || rooms.index_old_rooms().await));
+    let rooms = state.rooms.clone();
+    tasks.spawn(every(60 * MINUTE, "sweep of transaction ids", async move || rooms.sweep_sent().await));
     let media = state.media.clone();
     tasks.spawn(every(5 * MINUTE, "media clean", async move || media.clean().await));
     let media = state.media.clone();
@@ -40,9 +42,12 @@ pub(crate) fn start(wired: &Wired, config: &Config, metrics: Option<&Metrics>) -
     tasks.spawn(every(SECOND, "typing expiry", async move || typing.expire().await));
     let presence = state.presence.clone();
     tasks.spawn(every(SECOND, "presence expiry", async move || presence.expire().await));
+    let appservices = wired.appservices.clone();
+    tasks.spawn(every(DAY, "sweep for application services", async move || appservices.sweep().await));
     tasks.spawn(wired.appservices.clone().run());
     tasks.spawn(state.rooms.clone().run_delayed());
     tasks.spawn(state.search.clone().run());
+    tasks.spawn(state.sync.clone().wake_late());
     if config.federation.enabled {
         tasks.spawn(state.outgoing.clone().run(state.federation_client.on_heard()));
         tasks.spawn(state.remote_devices.clone().run());

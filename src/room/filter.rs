@@ -178,7 +178,8 @@ impl EventFilter {
             || <&RoomId>::try_from(event.room_id()).is_ok_and(|room| self.admits_room(room))
     }
 
-    fn admits_sender(&self, sender: &str) -> bool {
+    /// Whether events of this user may pass.
+    pub fn admits_sender(&self, sender: &str) -> bool {
         if self.senders.is_none() && self.not_senders.is_empty() {
             return true;
         }

@@ -92,11 +92,29 @@ impl ChangeIndex {
         }
     }
 
-    /// The rooms that changed after `since` up to `upto`.
-    pub fn rooms(&self, since: &Positions, upto: &Positions) -> Option<HashSet<RoomNum>> {
+    /// Those of `rooms` that changed after `since` up to `upto`; costs the smaller of their number and that of the rooms
+    /// that changed.
+    pub fn changed_among(
+        &self,
+        rooms: &HashSet<RoomNum>,
+        since: &Positions,
+        upto: &Positions,
+    ) -> Option<HashSet<RoomNum>> {
         let after = self.reach(since, upto)?;
         let state = self.state.read();
-        (after >= state.rooms.floor).then(|| state.rooms.since(after).copied().collect())
+        if after < state.rooms.floor {
+            return None;
+        }
+        let mut found = HashSet::new();
+        for (seen, room) in state.rooms.since(after).enumerate() {
+            if seen > rooms.len() {
+                return Some(rooms.iter().filter(|room| state.rooms.changed(room, after)).copied().collect());
+            }
+            if rooms.contains(room) {
+                found.insert(*room);
+            }
+        }
+        Some(found)
     }
 
     /// Whether nothing changed for a user who is in `rooms`; costs the smaller of their number and that of the
@@ -152,5 +170,34 @@ impl ChangeIndex {
     fn reach(&self, since: &Positions, upto: &Positions) -> Option<u64> {
         let others_stand = upto.iter().all(|(writer, n)| writer == self.writer || n == since.of(writer));
         others_stand.then(|| since.of(self.writer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRITER: WriterId = WriterId(1);
+
+    fn at(n: u64) -> Positions {
+        [(WRITER, n)].into_iter().collect()
+    }
+
+    fn rooms(numbers: impl IntoIterator<Item = u64>) -> HashSet<RoomNum> {
+        numbers.into_iter().map(RoomNum).collect()
+    }
+
+    #[test]
+    fn what_changed_is_found_from_either_side() {
+        let index = ChangeIndex::new(WRITER, &at(10));
+        let change = |n| Announcement { topic: Topic::Room(n), stamp: Stamp { writer: WRITER, n: 10 + n } };
+        index.record(&(1..=100).map(change).collect::<Vec<_>>());
+        let among = |own: HashSet<RoomNum>, since| index.changed_among(&own, &at(since), &at(110));
+        assert_eq!(among(rooms([1, 50, 100, 200]), 59), Some(rooms([50, 100])), "few rooms of many that changed");
+        assert_eq!(among(rooms(1..=300), 108), Some(rooms([99, 100])), "many rooms of few that changed");
+        assert_eq!(among(rooms([1]), 110), Some(rooms([])));
+        assert_eq!(among(rooms([1]), 9), None, "from before what is known");
+        let other = [(WRITER, 110), (WriterId(2), 1)].into_iter().collect();
+        assert_eq!(index.changed_among(&rooms([1]), &at(109), &other), None, "another writer has moved");
     }
 }

@@ -3,7 +3,7 @@
 //! **Owns** sync tokens, the index of recent changes, who is online and waits, and the making of responses.
 //! **Must not know** HTTP, how events are written, what makes an event notify.
 //! **Tables**: none.
-//! **Tasks**: none; it observes the engine.
+//! **Tasks**: [`Sync::wake_late`]; it observes the engine.
 //! **Invariants**
 //! - A request subscribes first, then reads positions; waiters are woken only after publication.
 //! - A response covers exactly the stream between two tokens; splitting the interval gives the same union.
@@ -22,11 +22,12 @@ mod sync;
 #[cfg(test)]
 mod tests;
 mod token;
+mod told;
 mod wants;
 
 pub use error::SyncError;
 pub use response::{Response, RoomPart, Summary};
-pub use sync::{Request, Sources, Sync};
+pub use sync::{Request, Sources, StateAfter, Sync};
 pub use token::SyncToken;
 pub use wants::Wants;
 

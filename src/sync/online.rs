@@ -74,18 +74,24 @@ struct State {
 
 /// The users who sync.
 #[derive(Debug, Default)]
-pub struct Online(Mutex<State>);
+pub struct Online {
+    state: Mutex<State>,
+    /// Users of whom something changed and whose rooms are not known here: those who share one have to be found first.
+    strangers: Mutex<HashSet<OwnedUserId>>,
+    /// Rung when there are strangers.
+    bell: Notify,
+}
 
 impl Online {
     /// The user, if their rooms are known and did not change.
     pub fn find(&self, user: &UserId) -> Option<Arc<Watcher>> {
-        self.0.lock().users.get(user)?.fresh().cloned()
+        self.state.lock().users.get(user)?.fresh().cloned()
     }
 
     /// Notes a user before their rooms are read, so that a change meanwhile makes what is then
     /// [`Online::settle`]d out of date.
     pub fn expect(&self, user: &UserId) -> Expected {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         state.forget_idle();
         let User { wake, changes, .. } = state.users.entry(user.to_owned()).or_default();
         Expected { wake: wake.clone(), changes: *changes }
@@ -93,7 +99,7 @@ impl Online {
 
     /// Whether two users share a room; `None` if the rooms of one of them are not known here.
     pub fn share_a_room(&self, a: &UserId, b: &UserId) -> Option<bool> {
-        let state = self.0.lock();
+        let state = self.state.lock();
         let (a, b) = (state.users.get(a)?.fresh()?, state.users.get(b)?.fresh()?);
         let (fewer, more) = if a.rooms.len() < b.rooms.len() { (a, b) } else { (b, a) };
         Some(fewer.rooms.iter().any(|room| more.rooms.contains(room)))
@@ -103,7 +109,7 @@ impl Online {
     pub fn settle(&self, user: &UserId, expected: Expected, rooms: HashSet<RoomNum>) -> Arc<Watcher> {
         let Expected { wake, changes } = expected;
         let watcher = Arc::new(Watcher { rooms, wake });
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         let State { users, rooms } = &mut *state;
         let Some(known) = users.get_mut(user).map(|user| &mut user.known) else { return watcher };
         if known.as_ref().is_some_and(|(newer, _)| *newer > changes) {
@@ -122,8 +128,8 @@ impl Online {
 
     /// Wakes everybody whom `changes` concern.
     pub fn wake(&self, changes: &[Announcement]) {
-        let mut state = self.0.lock();
-        let mut woken = HashSet::new();
+        let mut state = self.state.lock();
+        let (mut woken, mut strangers) = (HashSet::new(), HashSet::new());
         for change in changes {
             match &change.topic {
                 Topic::Room(room) => {
@@ -139,12 +145,13 @@ impl Online {
                         user.wake.notify_waiters();
                     }
                 }
-                Topic::Presence(user) => state.wake_neighbours(user),
-                Topic::Devices(user) if state.users.get(user).is_some_and(|user| user.fresh().is_some()) => {
-                    state.wake_neighbours(user);
+                Topic::Presence(user) | Topic::Devices(user) => {
+                    if state.users.get(user).is_some_and(|user| user.fresh().is_some()) {
+                        state.wake_neighbours(user);
+                    } else {
+                        strangers.insert(user.clone());
+                    }
                 }
-                // Devices log in and upload keys before they sync: whose rooms these are is not known here yet.
-                Topic::Devices(_) => state.users.values().for_each(|user| user.wake.notify_waiters()),
                 Topic::Memberships(user) => {
                     if let Some(user) = state.users.get_mut(user) {
                         user.changes += 1;
@@ -153,6 +160,30 @@ impl Online {
                 }
             }
         }
+        drop(state);
+        if !strangers.is_empty() {
+            self.strangers.lock().extend(strangers);
+            self.bell.notify_one();
+        }
+    }
+
+    /// Waits for users of whom something changed and whose rooms are not known here.
+    pub async fn strangers(&self) -> HashSet<OwnedUserId> {
+        loop {
+            let strangers = std::mem::take(&mut *self.strangers.lock());
+            if !strangers.is_empty() {
+                return strangers;
+            }
+            self.bell.notified().await;
+        }
+    }
+
+    /// Wakes everybody in one of these rooms, and `user`.
+    pub fn wake_in(&self, rooms: &[RoomNum], user: &UserId) {
+        let state = self.state.lock();
+        let inside = rooms.iter().filter_map(|room| state.rooms.get(room)).flat_map(HashMap::values);
+        let own = state.users.get(user).map(|user| &user.wake);
+        inside.chain(own).for_each(|wake| wake.notify_waiters());
     }
 }
 
@@ -253,19 +284,26 @@ mod tests {
     }
 
     #[test]
-    fn devices_of_somebody_whose_rooms_are_being_read_wake_everybody() {
+    fn somebody_whose_rooms_are_not_known_is_a_stranger_once_and_wakes_their_rooms() {
         let online = Online::default();
         let bob = in_rooms(&online, &bob(), &[1]);
         let mut waits = Box::pin(bob.changed());
         let _expected = online.expect(&alice());
         tell(&online, Topic::Devices(alice()));
-        assert!((&mut waits).now_or_never().is_some());
+        tell(&online, Topic::Presence(alice()));
+        assert!((&mut waits).now_or_never().is_none());
+        assert_eq!(online.strangers().now_or_never(), Some(HashSet::from([alice()])));
+        assert_eq!(online.strangers().now_or_never(), None);
+        online.wake_in(&[RoomNum(2)], &alice());
+        assert!((&mut waits).now_or_never().is_none());
+        online.wake_in(&[RoomNum(1)], &alice());
+        assert!(waits.now_or_never().is_some());
     }
 
     #[test]
     fn only_those_who_neither_read_nor_wait_are_idle() {
         let online = Online::default();
-        let idle = || online.0.lock().users[&alice()].is_idle();
+        let idle = || online.state.lock().users[&alice()].is_idle();
         let expected = online.expect(&alice());
         assert!(!idle(), "reads");
         let watcher = online.settle(&alice(), expected, HashSet::from([RoomNum(1)]));

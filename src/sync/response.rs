@@ -3,13 +3,16 @@
 use kv::Positions;
 use push::Unread;
 
-use crate::json::{self, Object};
+use crate::{
+    StateAfter,
+    json::{self, Object},
+};
 
 /// Who a room consists of, for rooms without a name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Summary {
-    /// Up to five other members.
-    pub heroes: Vec<String>,
+    /// Up to five other members, by whom a room without a name is called; `None` for one with a name.
+    pub heroes: Option<Vec<String>>,
     /// Joined members.
     pub joined: u64,
     /// Invited members.
@@ -27,8 +30,8 @@ pub struct RoomPart {
     pub prev_batch: Option<String>,
     /// State events.
     pub state: Vec<Vec<u8>>,
-    /// Whether `state` is the state after the timeline rather than before it.
-    pub state_after: bool,
+    /// Whether `state` is the state after the timeline rather than before it, and how it is called then.
+    pub state_after: Option<StateAfter>,
     /// Typing and receipts.
     pub ephemeral: Vec<Vec<u8>>,
     /// Room account data.
@@ -63,7 +66,7 @@ impl RoomPart {
             timeline.text("prev_batch", token);
         }
         timeline.close();
-        let mut state = Object::open(room.key(if self.state_after { "state_after" } else { "state" }));
+        let mut state = Object::open(room.key(self.state_after.map_or("state", StateAfter::key)));
         json::array(state.key("events"), &self.state);
         state.close();
         // Of a room that is new to the client there may be none, which is told.
@@ -100,7 +103,9 @@ fn write_unread(unread: Unread, out: &mut Vec<u8>) {
 impl Summary {
     fn write(&self, out: &mut Vec<u8>) {
         let mut object = Object::open(out);
-        json::strings(object.key("m.heroes"), &self.heroes);
+        if let Some(heroes) = &self.heroes {
+            json::strings(object.key("m.heroes"), heroes);
+        }
         object.number("m.joined_member_count", self.joined).number("m.invited_member_count", self.invited);
         object.close();
     }

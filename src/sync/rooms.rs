@@ -23,6 +23,7 @@ use crate::{
         stripped,
         timeline::{self, Timeline},
     },
+    told::Teller,
 };
 
 /// Everything that the making of one response refers to.
@@ -37,6 +38,8 @@ pub struct Context<'a> {
     now: u64,
     /// Users with whom a room is shared only now: their presence is news.
     newcomers: Mutex<HashSet<OwnedUserId>>,
+    /// What the device has of lazy-loaded members.
+    told: Option<Teller<'a>>,
 }
 
 /// A room that goes into the response.
@@ -51,6 +54,9 @@ impl<'a> Context<'a> {
         let changed = sync.user_changed(&request.user, span);
         let data = account_data::read(sync, view, request, span, changed).await?;
         let reader = sync.push_rules.reader(view, &request.user).await?;
+        let remembers = request.wants.state.lazy_members && !request.wants.state.redundant_members;
+        let device = request.device.clone().filter(|_| remembers);
+        let told = device.map(|device| sync.told.teller((request.user.clone(), device), span.since, span.upto));
         Ok(Self {
             sync,
             view,
@@ -61,6 +67,7 @@ impl<'a> Context<'a> {
             global_data: data.global,
             now: sync.rooms.clock().now(),
             newcomers: Mutex::default(),
+            told,
         })
     }
 
@@ -107,13 +114,8 @@ impl<'a> Context<'a> {
         let mut rooms: HashSet<RoomNum> = if self.request.full_state {
             joined.clone()
         } else {
-            match self.sync.index.rooms(since, self.span.upto) {
-                Some(changed) if changed.len() <= joined.len() => {
-                    changed.into_iter().filter(|room| joined.contains(room)).collect()
-                }
-                Some(changed) => joined.iter().filter(|room| changed.contains(room)).copied().collect(),
-                None => joined.clone(),
-            }
+            let changed = self.sync.index.changed_among(joined, since, self.span.upto);
+            changed.unwrap_or_else(|| joined.clone())
         };
         rooms.extend(self.room_data.keys());
         if self.sync.user_changed(user, self.span) {
@@ -167,9 +169,8 @@ impl<'a> Context<'a> {
         timeline.limited |= newly && self.span.since.is_some();
         let tip = rooms.tip(self.view, room).await?;
         self.meet(room, newly, &timeline).await?;
-        let changed_members = full || timeline.rows.iter().any(|(_, row)| row.event.kind() == "m.room.member");
-        let mut part = RoomPart { listed: newly, state_after: self.request.use_state_after, ..RoomPart::default() };
-        if changed_members || timeline.limited {
+        let mut part = RoomPart { listed: newly, state_after: self.request.state_after, ..RoomPart::default() };
+        if full || timeline.resummarized || timeline.limited {
             part.summary = Some(heroes::summary(rooms, self.view, room, &tip, &self.request.user).await?);
         }
         let known = if full { None } else { Some(timeline.known.unwrap_or(tip.state)) };
@@ -259,18 +260,26 @@ impl<'a> Context<'a> {
         let rooms = self.rooms_handle();
         let viewer = self.viewer();
         timeline.rows = rooms.visible(self.view, room, &viewer, timeline.rows).await?;
-        let heroes = part.summary.as_ref().map_or(&[][..], |summary| &summary.heroes);
+        let heroes = part.summary.as_ref().and_then(|summary| summary.heroes.as_deref()).unwrap_or_default();
+        let told = self.told.as_ref();
         let wanted = Wanted {
             known,
             end: tip.state,
-            after: part.state_after,
+            after: part.state_after.is_some(),
             lazy: self.wants().state.lazy_members,
             user: &self.request.user,
             heroes,
+            told,
         };
         let nums = state::select(rooms, self.view, room, &timeline, wanted).await?;
         let mut state = rooms.rows(self.view, room, nums).await?;
         state.retain(|(_, row)| self.wants().state.admits(&row.event));
+        if let Some(told) = told {
+            told.note(room, &state);
+            if part.state_after.is_none() {
+                told.note(room, &timeline.rows);
+            }
+        }
         part.state = self.present(room, &state, false).await?;
         part.timeline = self.present(room, &timeline.rows, true).await?;
         part.limited = timeline.limited;
@@ -293,15 +302,19 @@ impl<'a> Context<'a> {
                 timeline::latest(rooms, self.view, candidate.room, place.next(), limit, |row| self.keeps(row)).await?
             }
             Some(_) => {
-                timeline::news(rooms, self.view, candidate.room, self.span, limit, |row| self.keeps(row)).await?
+                // What went on after that is not for the user and must not push out what is.
+                let upto = self.span.until(candidate.row.at);
+                let span = Span { upto: &upto, ..self.span };
+                timeline::news(rooms, self.view, candidate.room, span, limit, |row| self.keeps(row)).await?
             }
         };
         timeline.rows.retain(|(_, row)| row.meta.place.is_some_and(|at| at <= place));
         let mut tip = rooms.tip(self.view, candidate.room).await?;
         tip.state = rooms.state_after(self.view, candidate.room, candidate.row.value.event, &own).await?;
-        let mut part = RoomPart { listed: true, state_after: self.request.use_state_after, ..RoomPart::default() };
+        let mut part = RoomPart { listed: true, state_after: self.request.state_after, ..RoomPart::default() };
         let known = self.span.since.and(timeline.known);
         self.fill(candidate.room, &tip, timeline, known, &mut part).await?;
+        part.account_data = self.data_of(candidate.room, false).await?;
         Ok(Some(part))
     }
 
@@ -310,7 +323,7 @@ impl<'a> Context<'a> {
         let num = candidate.row.value.event;
         let own = (num, self.rooms_handle().row(self.view, candidate.room, num).await?);
         let timeline = self.present(candidate.room, &[own], false).await?;
-        Ok(RoomPart { listed: true, state_after: self.request.use_state_after, timeline, ..RoomPart::default() })
+        Ok(RoomPart { listed: true, state_after: self.request.state_after, timeline, ..RoomPart::default() })
     }
 
     /// Whether an invite comes from somebody whom the user ignores, or whose invites are not to be shown.

@@ -15,6 +15,12 @@ impl Span<'_> {
         self.upto.covers(stamp) && !self.since.is_some_and(|since| since.covers(stamp))
     }
 
+    /// Where the span ends if nothing is to come after `last` of its writer.
+    pub fn until(&self, last: Stamp) -> Positions {
+        let upto = |(writer, n): (_, u64)| (writer, if writer == last.writer { n.min(last.n) } else { n });
+        self.upto.iter().map(upto).collect()
+    }
+
     /// The stamps of each writer in the span, as (first, first behind).
     pub fn stamps(&self) -> impl Iterator<Item = (Stamp, Stamp)> + '_ {
         self.upto.iter().map(|(writer, n)| {

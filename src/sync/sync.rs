@@ -17,6 +17,7 @@ use crate::{
     rooms::Context,
     span::Span,
     streams::{keys, presence, to_device},
+    told::Told,
 };
 
 /// The longest that a request waits.
@@ -37,10 +38,29 @@ pub struct Request {
     pub wants: Wants,
     /// Whether to send all state, and at once.
     pub full_state: bool,
-    /// Whether to send the state after the timeline instead of that before it.
-    pub use_state_after: bool,
+    /// Whether to send the state after the timeline instead of that before it, and how that is called.
+    pub state_after: Option<StateAfter>,
     /// How the client wants to be seen while it syncs.
     pub presence: PresenceState,
+}
+
+/// How the state after the timeline is called in a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateAfter {
+    /// As in the specification.
+    Stable,
+    /// As in MSC4222, for clients that ask for it by that name: matrix-js-sdk knows no other.
+    Unstable,
+}
+
+impl StateAfter {
+    /// The key of the section.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Stable => "state_after",
+            Self::Unstable => "org.matrix.msc4222.state_after",
+        }
+    }
 }
 
 /// What [`Sync`] draws from.
@@ -81,6 +101,7 @@ pub struct Sync {
     pub(crate) mailbox: Mailbox,
     pub(crate) index: Arc<ChangeIndex>,
     pub(crate) online: Arc<Online>,
+    pub(crate) told: Arc<Told>,
     epoch: Arc<str>,
 }
 
@@ -123,6 +144,7 @@ impl Sync {
             mailbox,
             index,
             online,
+            told: Arc::default(),
             epoch,
         }
     }
@@ -152,6 +174,19 @@ impl Sync {
             }
             // A time-out leads to one more look, which then answers whatever it finds.
             let _ = tokio::time::timeout_at(deadline, changed).await;
+        }
+    }
+
+    /// Wakes those who share a room with users whose rooms are not in memory, such as those of other servers, for as long
+    /// as the server runs. Without it they see at the end of their wait what they could have seen at once.
+    pub async fn wake_late(self) {
+        loop {
+            for user in self.online.strangers().await {
+                match self.rooms.joined_rooms(&self.db.view(), &user).await {
+                    Ok(rooms) => self.online.wake_in(&rooms, &user),
+                    Err(error) => tracing::warn!(%user, %error, "those who share a room with a user were not woken"),
+                }
+            }
         }
     }
 

@@ -1,4 +1,6 @@
 mod devices;
+mod members;
+mod rooms;
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -23,6 +25,21 @@ struct Rig {
     rooms: Rooms,
     receipts: Receipts,
     typing: Typing,
+    presence: Presence,
+}
+
+/// A sync of `name` that does not wait, of no device in particular.
+fn request(name: &str, since: Option<&str>) -> Request {
+    Request {
+        user: user(name),
+        device: None,
+        since: since.map(str::to_owned),
+        timeout: Duration::ZERO,
+        wants: Wants::default(),
+        full_state: false,
+        state_after: None,
+        presence: PresenceState::Offline,
+    }
 }
 
 impl Rig {
@@ -35,18 +52,21 @@ impl Rig {
         let rooms = rig::rooms(&db, &clock, vec![Box::new(CountsProjection::new("hearth.test".try_into().unwrap()))]);
         let receipts = Receipts::new(db.clone(), rooms.clone(), clock.clone());
         let typing = Typing::new(db.clone(), clock.clone());
+        let presence = Presence::new(db.clone(), clock.clone(), true);
         let sources = Sources {
             rooms: rooms.clone(),
             account_data: AccountData::new(db.clone()),
             receipts: receipts.clone(),
             typing: typing.clone(),
-            presence: Presence::new(db.clone(), clock.clone(), false),
+            presence: presence.clone(),
             counts: Counts::new(rooms.clone(), receipts.clone()),
             push_rules: Rules::new(db.clone(), rooms.clone()),
             keys: e2ee::Keys::new(db.clone(), "hearth.test".try_into().unwrap()),
             mailbox: e2ee::Mailbox::new(db, clock, "hearth.test".try_into().unwrap()),
         };
-        Self { sync: Sync::new(sources, epoch), rooms, receipts, typing }
+        let sync = Sync::new(sources, epoch);
+        tokio::spawn(sync.clone().wake_late());
+        Self { sync, rooms, receipts, typing, presence }
     }
 
     async fn room(&self, creator: &str) -> OwnedRoomId {
@@ -69,16 +89,7 @@ impl Rig {
     }
 
     async fn ask_with(&self, name: &str, since: Option<&str>, timeout: Duration, wants: Wants) -> Value {
-        let request = Request {
-            user: user(name),
-            device: None,
-            since: since.map(str::to_owned),
-            timeout,
-            wants,
-            full_state: false,
-            use_state_after: false,
-            presence: PresenceState::Offline,
-        };
+        let request = Request { timeout, wants, ..request(name, since) };
         serde_json::from_slice(&self.sync.sync(&request).await.unwrap()).unwrap()
     }
 

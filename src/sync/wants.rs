@@ -84,5 +84,7 @@ fn by_type(filter: &Filter) -> EventFilter {
     let mut events = RoomEventFilter::default();
     events.types.clone_from(&filter.types);
     events.not_types.clone_from(&filter.not_types);
+    events.senders.clone_from(&filter.senders);
+    events.not_senders.clone_from(&filter.not_senders);
     EventFilter::new(&events)
 }

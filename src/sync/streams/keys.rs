@@ -96,11 +96,8 @@ async fn changed_rooms(
     joined: &HashSet<RoomNum>,
     span: Span<'_>,
 ) -> Result<HashSet<RoomNum>> {
-    let changed = span.since.and_then(|since| sync.index.rooms(since, span.upto));
-    let mut rooms: HashSet<_> = match changed {
-        Some(changed) => changed.into_iter().filter(|room| joined.contains(room)).collect(),
-        None => joined.clone(),
-    };
+    let changed = span.since.and_then(|since| sync.index.changed_among(joined, since, span.upto));
+    let mut rooms = changed.unwrap_or_else(|| joined.clone());
     if sync.user_changed(user, span) {
         for (from, to) in span.stamps() {
             let range = USER_CHANGES.between(&(user, from), &(user, to));

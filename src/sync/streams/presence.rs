@@ -27,7 +27,7 @@ pub async fn read(
     };
     candidates.extend(newcomers.iter().cloned());
     let mut events = Vec::new();
-    for user in candidates {
+    for user in candidates.into_iter().filter(|user| request.wants.presence.admits_sender(user.as_str())) {
         let news = sync
             .presence
             .news(&user, |stamp| span.since.is_none() || newcomers.contains(&user) || span.contains(stamp));

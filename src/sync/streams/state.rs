@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use kv::Read;
 use room::{
-    EventNum, EventRow, RoomNum, Rooms,
+    EventNum, RoomNum, Rooms,
     state::{Root, keys},
 };
 use ruma::UserId;
 
-use crate::{Result, streams::timeline::Timeline};
+use crate::{Result, streams::timeline::Timeline, told::Teller};
 
 const MEMBER: &str = "m.room.member";
 
@@ -22,12 +22,15 @@ pub struct Wanted<'a> {
     pub end: Root,
     /// State after the timeline rather than before it.
     pub after: bool,
-    /// Leave out members other than senders of the timeline, `user`, and `heroes`.
+    /// Of members, send to a client that has nothing only the senders of the timeline, `user`, and `heroes`. What
+    /// changed is sent in any case: clients keep the members that they have loaded up to date by it.
     pub lazy: bool,
     /// Whose sync it is.
     pub user: &'a UserId,
     /// Members that the client needs for the room's name.
     pub heroes: &'a [String],
+    /// What the client was told of members before; `None` if it wants them again.
+    pub told: Option<&'a Teller<'a>>,
 }
 
 /// The numbers of the state events to send, in order of their keys.
@@ -52,13 +55,10 @@ pub async fn select(
         Some(known) => changes(rooms, read, room, known, target, wanted.end, &shown).await?,
     };
     if wanted.lazy {
-        let needed = needed_members(timeline, wanted);
-        if wanted.known.is_some() {
-            nums = drop_members(rooms, read, room, nums, &needed).await?;
-        }
-        for member in needed {
+        for member in needed_members(timeline, wanted) {
             if let Some(num) = rooms.state_num(read, room, target, MEMBER, member).await?
                 && !nums.contains(&num)
+                && (wanted.known.is_none() || !wanted.told.is_some_and(|told| told.is_known(room, num)))
             {
                 nums.push(num);
             }
@@ -95,9 +95,9 @@ async fn resolved(
 
 fn needed_members<'a>(timeline: &'a Timeline, wanted: Wanted<'a>) -> HashSet<&'a str> {
     let mut needed: HashSet<_> = timeline.rows.iter().map(|(_, row)| row.event.sender()).collect();
+    needed.extend(wanted.heroes.iter().map(String::as_str));
     if wanted.known.is_none() {
         needed.insert(wanted.user.as_str());
-        needed.extend(wanted.heroes.iter().map(String::as_str));
     }
     needed
 }
@@ -125,16 +125,4 @@ async fn changes(
         }
     }
     Ok(nums)
-}
-
-async fn drop_members(
-    rooms: &Rooms,
-    read: &impl Read,
-    room: RoomNum,
-    nums: Vec<EventNum>,
-    needed: &HashSet<&str>,
-) -> Result<Vec<EventNum>> {
-    let rows = rooms.rows(read, room, nums).await?;
-    let keep = |row: &EventRow| row.event.kind() != MEMBER || row.event.state_key().is_some_and(|u| needed.contains(u));
-    Ok(rows.into_iter().filter(|(_, row)| keep(row)).map(|(num, _)| num).collect())
 }

@@ -2,15 +2,17 @@
 
 use std::cmp::Reverse;
 
-use kv::Read;
+use kv::{Positions, Read};
 use room::{Direction, EventNum, EventRow, Place, RoomNum, Rooms, state::Root, tables::ROOM_STREAM};
 
-use crate::{Result, span::Span};
+use crate::{Result, span::Span, streams::heroes};
 
 /// Pages looked through for events that pass the filter.
 const MAX_PAGES: usize = 8;
 /// The fewest events of a page after the first.
 const READ_ON: usize = 16;
+/// News of a room looked through for events that pass the filter.
+const MAX_FILTERED: usize = 1000;
 
 type Placed = (Place, EventNum, EventRow);
 
@@ -25,6 +27,16 @@ pub struct Timeline {
     pub start: Option<Place>,
     /// The state that the client has, when there is news since.
     pub known: Option<Root>,
+    /// Whether who the room consists of, or how it is called, may have changed.
+    pub resummarized: bool,
+}
+
+/// The newest events of a span.
+struct Window {
+    /// Oldest first.
+    rows: Vec<(EventNum, EventRow)>,
+    /// Whether there are more before them.
+    more: bool,
 }
 
 impl Timeline {
@@ -83,7 +95,7 @@ fn newest(mut found: Vec<Placed>, limit: usize, from: Place, whole: bool) -> Tim
         rows: found.into_iter().map(|(_, num, row)| (num, row)).collect(),
         limited: !whole || !left_out.is_empty(),
         start: Some(start),
-        known: None,
+        ..Timeline::default()
     }
 }
 
@@ -97,25 +109,49 @@ pub async fn news(
     keep: impl Fn(&EventRow) -> bool,
 ) -> Result<Timeline> {
     let Some(since) = span.since else { return latest(rooms, read, room, Place::MAX, limit, keep).await };
-    let nums = rooms.stream_back(read, room, since, span.upto, limit + 1).await?;
-    if nums.is_empty() {
+    let mut window = last_of(rooms, read, room, (since, span.upto), limit).await?;
+    // What the filter leaves out is no reason to send less than is asked for.
+    if window.more && window.rows.iter().filter(|(_, row)| keep(row)).count() < limit {
+        window = last_of(rooms, read, room, (since, span.upto), MAX_FILTERED).await?;
+    }
+    let Window { mut rows, more: mut limited } = window;
+    if rows.is_empty() && !limited {
         return Ok(Timeline::default());
     }
-    let mut limited = nums.len() > limit;
-    let mut rows = rooms.rows(read, room, nums.into_iter().take(limit).rev()).await?;
     // What comes before missing events is not what the client reads next to those after them.
     if let Some(first) = last_break(rooms, read, room, &rows).await? {
         rows.drain(..first);
         limited = true;
     }
+    let resummarized = rows.iter().any(|(_, row)| heroes::matters(row.event.kind()));
+    let oldest = rows.first().map(|(_, row)| (row.meta.place, row.meta.before));
+    rows.retain(|(_, row)| keep(row));
     // With a limit of zero the client reads on from the end.
-    let start = rows.first().map_or(Some(Place::MAX), |(_, row)| row.meta.place);
-    let known = match (limited, rows.first()) {
-        (false, Some((_, row))) => Some(row.meta.before),
+    let mut start = oldest.map_or(Some(Place::MAX), |(place, _)| place);
+    if rows.len() > limit {
+        rows.drain(..rows.len() - limit);
+        limited = true;
+        start = rows.first().map_or(Some(Place::MAX), |(_, row)| row.meta.place);
+    }
+    let known = match (limited, oldest) {
+        (false, Some((_, before))) => Some(before),
         _ => first_state(rooms, read, room, span).await?,
     };
-    rows.retain(|(_, row)| keep(row));
-    Ok(Timeline { rows, limited, start, known })
+    Ok(Timeline { rows, limited, start, known, resummarized })
+}
+
+/// At most `size` of the events after `since` up to `upto`, the newest.
+async fn last_of(
+    rooms: &Rooms,
+    read: &impl Read,
+    room: RoomNum,
+    (since, upto): (&Positions, &Positions),
+    size: usize,
+) -> Result<Window> {
+    let nums = rooms.stream_back(read, room, since, upto, size + 1).await?;
+    let more = nums.len() > size;
+    let rows = rooms.rows(read, room, nums.into_iter().take(size).rev()).await?;
+    Ok(Window { rows, more })
 }
 
 /// Where in `rows`, oldest first, those begin that no missing events part from the newest; `None` if none are missing.

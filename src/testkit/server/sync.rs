@@ -100,6 +100,11 @@ async fn all_state_or_that_after_the_timeline_is_sent_on_demand() {
     assert_eq!((each(&after["timeline"], "type"), after.get("state")), (vec!["m.room.name"], None));
     let before = sync(&alice, Some(token(&first)), &none, "").await;
     assert_eq!(part(&before, "join", &room)["state"]["events"], json!([]));
+    // By this name clients that ask for it by that one know it, and by no other.
+    let named = sync(&alice, Some(token(&first)), &none, "&org.matrix.msc4222.use_state_after=true").await;
+    let named = part(&named, "join", &room);
+    assert_eq!(named["org.matrix.msc4222.state_after"], after["state_after"]);
+    assert_eq!((named.get("state"), named.get("state_after")), (None, None));
     server.stop().await;
 }
 
@@ -126,7 +131,7 @@ async fn a_filter_keeps_rooms_types_and_senders_out() {
     let stored = alice.post(&format!("/v3/user/{}/filter", alice.user_id), json!({ "room": { "rooms": [] } })).await;
     let by_id = alice.get(&format!("/v3/sync?filter={}", stored["filter_id"].as_str().unwrap())).await;
     assert_eq!(by_id.get("rooms"), None);
-    for bad in ["filter=unknown", "filter=%7B", "since=nonsense"] {
+    for bad in ["filter=unknown", "filter=%7B", "since=nonsense", "org.matrix.msc4222.use_state_after=1"] {
         let answer = alice.call(Method::GET, &format!("/v3/sync?{bad}"), None).await;
         assert_eq!((answer.status.as_u16(), answer.json()["errcode"].is_string()), (400, true), "{bad}");
     }

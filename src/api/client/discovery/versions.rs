@@ -20,6 +20,7 @@ const FEATURES: &[&str] = &[
     "org.matrix.msc3916.stable",
     "org.matrix.msc4140",
     "org.matrix.msc4155",
+    "org.matrix.msc4222",
     "org.matrix.msc4380.stable",
     "uk.tcpip.msc4133.stable",
 ];

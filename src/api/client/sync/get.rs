@@ -1,8 +1,9 @@
 use std::time::Duration;
 
 use account::Filters;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, Query, State};
 use ephemeral::PresenceState;
+use http::request::Parts;
 use ruma::{
     UserId,
     api::client::{
@@ -11,7 +12,8 @@ use ruma::{
     },
     presence::PresenceState as SetPresence,
 };
-use sync::{Sync, Wants};
+use serde::Deserialize;
+use sync::{StateAfter, Sync, Wants};
 
 use crate::{Authed, MatrixError, RawReply, Stopping};
 
@@ -20,6 +22,7 @@ pub async fn get(
     State(sync): State<Sync>,
     State(filters): State<Filters>,
     State(mut stopping): State<Stopping>,
+    before_spec: BeforeSpec,
     Authed { user, device, req, .. }: Authed<Request>,
 ) -> Result<RawReply, MatrixError> {
     let filter = resolve(&filters, &user, req.filter).await?;
@@ -30,7 +33,7 @@ pub async fn get(
         timeout: req.timeout.unwrap_or_default(),
         wants: Wants::new(&filter),
         full_state: req.full_state,
-        use_state_after: req.use_state_after,
+        state_after: before_spec.state_after(req.use_state_after),
         presence: presence(&req.set_presence),
     };
     let answer = tokio::select! {
@@ -43,6 +46,31 @@ pub async fn get(
     // Who waits gets an empty answer instead of a broken connection.
     request.timeout = Duration::ZERO;
     Ok(sync.sync(&request).await?.into())
+}
+
+/// What clients asked for before the specification had it, and still do.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+pub struct BeforeSpec {
+    #[serde(default, rename = "org.matrix.msc4222.use_state_after")]
+    use_state_after: bool,
+}
+
+impl BeforeSpec {
+    /// MSC4222: who asks by its name knows the answer by no other.
+    fn state_after(self, stable: bool) -> Option<StateAfter> {
+        if stable { Some(StateAfter::Stable) } else { self.use_state_after.then_some(StateAfter::Unstable) }
+    }
+}
+
+impl<S: Send + std::marker::Sync> FromRequestParts<S> for BeforeSpec {
+    type Rejection = MatrixError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MatrixError> {
+        match Query::try_from_uri(&parts.uri) {
+            Ok(Query(asked)) => Ok(asked),
+            Err(_) => Err(MatrixError::invalid_param("org.matrix.msc4222.use_state_after is true or false")),
+        }
+    }
 }
 
 /// The filter itself, wherever it was given.
