@@ -239,3 +239,35 @@ async fn threads_are_listed_by_their_newest_event() {
         assert_eq!(list("bob", Include::Participated, limit).await, [first.as_str(), second.as_str()]);
     }
 }
+
+#[tokio::test]
+async fn a_page_looks_at_so_many_relations_and_the_next_one_goes_on() {
+    let rig = Rig::new().await;
+    let root = rig.say("alice", "root").await;
+    let first = reply(&rig, "alice", "first", &root).await;
+    for key in 0..50 {
+        let relates_to = json!({ "rel_type": "m.annotation", "event_id": root, "key": key.to_string() });
+        rig.send("alice", "m.reaction", &json!({ "m.relates_to": relates_to })).await;
+    }
+    let last = reply(&rig, "alice", "last", &root).await;
+    let (view, user) = (rig.rooms.db().view(), user("alice"));
+    let viewer = Viewer { user: &user, device: None, now: 0, ignored: &HashSet::new() };
+    let (parent, _) = rig.row(&root).await;
+    for (direction, expected) in [(Direction::Forward, [&first, &last]), (Direction::Backward, [&last, &first])] {
+        let (mut found, mut from, mut pages) = (Vec::new(), None, 0);
+        loop {
+            let kind = Some("m.room.message");
+            let query =
+                RelationsQuery { parent, rel_type: None, kind, from, to: None, direction, limit: 5, recurse: false };
+            let page = rig.rooms.relations(&view, rig.num, &viewer, &query).await.unwrap();
+            found.extend(page.rows.iter().map(|(_, row)| row.event.event_id().to_owned()));
+            pages += 1;
+            from = page.next;
+            if from.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, expected.map(|id| id.to_string()), "in order, none twice");
+        assert!(pages > 2, "{pages}");
+    }
+}

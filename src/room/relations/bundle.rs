@@ -16,6 +16,8 @@ use crate::{
 
 /// Parents whose numbers are not further apart are found by one scan.
 const GAP: u64 = 64;
+/// Most events of a thread, by users whom the viewer ignores, that are passed over for its newest one.
+const MAX_IGNORED: usize = 1000;
 /// Most references that the bundles of one page list; the rest is for `/relations`.
 const MAX_REFERENCES: usize = 500;
 
@@ -89,11 +91,12 @@ impl Rooms {
         if ignored > 0 {
             count = count.saturating_sub(ignored);
             let mut newest = read.scan_back(&CHILDREN, CHILDREN.under(&(room, Class::Thread.code(), root)));
+            let mut passed = 0;
             loop {
                 match newest.next().await? {
-                    Some((_, child)) if viewer.ignores(child.sender.as_str()) => {}
-                    Some((_, child)) => break latest = child.num,
-                    None => return Ok(None),
+                    Some((_, child)) if !viewer.ignores(child.sender.as_str()) => break latest = child.num,
+                    Some(_) if passed < MAX_IGNORED => passed += 1,
+                    _ => return Ok(None),
                 }
             }
         }

@@ -17,6 +17,8 @@ use crate::{
 const MAX_DEPTH: usize = 3;
 /// Most events that one recursive request looks at.
 const MAX_RECURSED: usize = 1000;
+/// Most events of one relation class that are looked at for one page when most of them are of other types.
+const MAX_LOOKED_AT: usize = if cfg!(test) { 20 } else { 5000 };
 /// Threads looked at for one page when most of them are left out.
 const MAX_THREADS: usize = 1000;
 
@@ -72,6 +74,14 @@ pub struct ThreadsPage {
 
 type Found = (Place, EventNum);
 
+/// Events that refer to one event.
+#[derive(Default)]
+struct Children {
+    found: Vec<Found>,
+    /// Nothing was looked for beyond this place.
+    horizon: Option<Place>,
+}
+
 impl Rooms {
     /// A page of the events that refer to an event.
     ///
@@ -84,19 +94,24 @@ impl Rooms {
         viewer: &Viewer<'_>,
         query: &RelationsQuery<'_>,
     ) -> Result<RelationsPage> {
-        let (mut found, depth) = if query.recurse {
+        let (Children { mut found, horizon }, depth) = if query.recurse {
             let (found, depth) = self.recursed(read, room, query).await?;
-            (found, Some(depth))
+            (Children { found, horizon: None }, Some(depth))
         } else {
             (self.children(read, room, query.parent, query, query.limit + 1).await?, None)
         };
+        if let Some(horizon) = horizon {
+            let point = TimelineToken::beyond(horizon, query.direction);
+            found.retain(|(place, _)| point.admits(*place, query.direction));
+        }
         match query.direction {
             Direction::Forward => found.sort_unstable(),
             Direction::Backward => found.sort_unstable_by(|a, b| b.cmp(a)),
         }
         let more = found.len() > query.limit;
         found.truncate(query.limit);
-        let next = found.last().filter(|_| more).map(|(place, _)| TimelineToken::beyond(*place, query.direction));
+        let last = found.last().filter(|_| more).map(|(place, _)| *place);
+        let next = last.or(horizon).map(|place| TimelineToken::beyond(place, query.direction));
         let rows = self.rows(read, room, found.into_iter().map(|(_, num)| num)).await?;
         let rows = self.visible(read, room, viewer, rows).await?;
         Ok(RelationsPage { rows, next, depth })
@@ -110,8 +125,8 @@ impl Rooms {
         parent: EventNum,
         query: &RelationsQuery<'_>,
         limit: usize,
-    ) -> Result<Vec<Found>> {
-        let mut found = Vec::new();
+    ) -> Result<Children> {
+        let mut children = Children::default();
         for class in Class::ALL {
             if query.rel_type.is_some_and(|wanted| Class::of(wanted) != class) {
                 continue;
@@ -126,7 +141,7 @@ impl Rooms {
                 (Direction::Backward, None) => read.scan_back(&CHILDREN, CHILDREN.under(&under)),
             }
             .by(limit.clamp(1, 128));
-            let mut of_class = 0;
+            let (mut of_class, mut looked_at) = (0, 0);
             while of_class < limit
                 && let Some(((_, _, _, place), child)) = page.next().await?
             {
@@ -134,12 +149,20 @@ impl Rooms {
                     break;
                 }
                 if query.wants(&child) {
-                    found.push((place, child.num));
+                    children.found.push((place, child.num));
                     of_class += 1;
+                }
+                looked_at += 1;
+                if looked_at == MAX_LOOKED_AT {
+                    children.horizon = Some(children.horizon.map_or(place, |other| match query.direction {
+                        Direction::Forward => place.min(other),
+                        Direction::Backward => place.max(other),
+                    }));
+                    break;
                 }
             }
         }
-        Ok(found)
+        Ok(children)
     }
 
     /// Events that refer to the parent over at most [`MAX_DEPTH`] relations, and how deep they go.
@@ -157,9 +180,9 @@ impl Rooms {
                 if seen.len() >= MAX_RECURSED {
                     break;
                 }
-                let wanted = self.children(read, room, parent, query, MAX_RECURSED).await?;
+                let wanted = self.children(read, room, parent, query, MAX_RECURSED).await?.found;
                 all.extend(wanted.into_iter().filter(|(_, num)| !seen.contains(num)));
-                let below = self.children(read, room, parent, &open, MAX_RECURSED).await?;
+                let below = self.children(read, room, parent, &open, MAX_RECURSED).await?.found;
                 next.extend(below.into_iter().map(|(_, num)| num).filter(|num| seen.insert(*num)));
             }
             level = next;
