@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use event::{Draft, Pdu, RoomVersionRules};
-use kv::{Read, Tx};
+use kv::Tx;
 use ruma::{
     EventId, MilliSecondsSinceUnixEpoch, OwnedDeviceId, OwnedEventId, OwnedTransactionId, OwnedUserId, RoomId, UInt,
     UserId,
@@ -18,8 +18,7 @@ use crate::{
     lookup::rules,
     num::{EventNum, RoomNum},
     policy::PolicyServer,
-    row::Transaction,
-    tables::TRANSACTIONS,
+    sent::{note_sent, sent_before},
 };
 
 /// Most events that a new one follows.
@@ -53,7 +52,8 @@ impl Outgoing {
         Self { sender: sender.to_owned(), draft, once: None, dated: None }
     }
 
-    fn scope(&self, room: RoomNum, once: &Once) -> String {
+    /// Where a transaction id counts: in this room, for events of this type, or redactions of this event.
+    pub(crate) fn scope(&self, room: RoomNum, once: &Once) -> String {
         let target = self.draft.redacts.as_deref().map_or("", EventId::as_str);
         format!("{}/{}{target}/{}", room.0, self.draft.kind, once.id)
     }
@@ -92,7 +92,7 @@ impl Rooms {
         let turn = self.turns.of(room).await;
         let (event_id, pending) = kv::retry(|| async {
             let mut tx = self.db.begin();
-            let (known, mut tip) = self.known(&tx, room, out).await?;
+            let (known, mut tip) = self.known(&tx, room, out, moment.now).await?;
             let event_id = match known {
                 Some(event_id) => event_id,
                 None => self.compose(&mut tx, room, &mut tip, out, moment).await?.event_id.clone(),
@@ -118,7 +118,7 @@ impl Rooms {
         let info = self.info(&self.db.view(), room).await?;
         let drafted = kv::retry(|| async {
             let tx = self.db.begin();
-            let (known, tip) = self.known(&tx, room, out).await?;
+            let (known, tip) = self.known(&tx, room, out, moment.now).await?;
             if let Some(event_id) = known {
                 // It may not be durable yet.
                 tx.commit().await?;
@@ -135,9 +135,9 @@ impl Rooms {
     }
 
     /// The event that makes it needless to send `out`, if there is one: it was sent before, or the state says it.
-    async fn known(&self, tx: &Tx, room: RoomNum, out: &Outgoing) -> Result<(Option<OwnedEventId>, Tip)> {
+    async fn known(&self, tx: &Tx, room: RoomNum, out: &Outgoing, now: u64) -> Result<(Option<OwnedEventId>, Tip)> {
         let tip = self.tip(tx, room).await?;
-        let known = match sent_before(tx, room, out).await? {
+        let known = match sent_before(tx, room, out, now).await? {
             Some(event_id) => Some(event_id),
             None => self.stands_already(tx, room, &tip, out).await?,
         };
@@ -171,7 +171,7 @@ impl Rooms {
     ) -> Result<Arc<Pdu>> {
         let info = self.info(tx, room).await?;
         let pdu = self.drafted(tx, room, &info, tip, out, moment).await?;
-        let transaction = note_sent(tx, room, out, &pdu);
+        let transaction = note_sent(tx, room, out, &pdu, moment.now);
         self.append(tx, room, &info, tip, &pdu, transaction).await?;
         Ok(pdu)
     }
@@ -262,21 +262,6 @@ impl Rooms {
             pdus.push(self.pdu(tx, room, *num).await?);
         }
         Ok(pdus.iter().map(|pdu| (pdu.event_id.clone(), event::reference_hash(pdu.json(), rules))).collect())
-    }
-}
-
-/// Remembers the transaction id of an event.
-pub(crate) fn note_sent(tx: &mut Tx, room: RoomNum, out: &Outgoing, pdu: &Pdu) -> Option<Transaction> {
-    let once = out.once.as_ref()?;
-    tx.put(&TRANSACTIONS, (&*out.sender, &*once.device, out.scope(room, once)), &pdu.event_id);
-    Some(Transaction { device: once.device.clone(), id: once.id.clone() })
-}
-
-/// The event that this device sent under this transaction id before.
-pub(crate) async fn sent_before(tx: &Tx, room: RoomNum, out: &Outgoing) -> Result<Option<OwnedEventId>> {
-    match &out.once {
-        Some(once) => Ok(tx.get(&TRANSACTIONS, (&*out.sender, &*once.device, out.scope(room, once))).await?),
-        None => Ok(None),
     }
 }
 

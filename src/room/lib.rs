@@ -5,7 +5,7 @@
 //! **Must not know** HTTP, sync responses, push rules, the network. What other crates derive from an event they
 //! do in a [`Projection`], inside the transaction that appends it.
 //! **Tables**: [`tables`].
-//! **Tasks**: [`Rooms::index_old_rooms`], once.
+//! **Tasks**: [`Rooms::index_old_rooms`], once; [`Rooms::sweep_sent`], every few hours.
 //! **Invariants**
 //! - `append` is the only function that adds to a timeline; an event and all that is derived from it are one
 //!   transaction, which decides on the room's [`Tip`].
@@ -44,6 +44,7 @@ mod report;
 pub mod rig;
 mod rooms;
 pub mod row;
+mod sent;
 pub mod serve;
 mod servers;
 pub mod state;

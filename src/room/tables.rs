@@ -44,7 +44,10 @@ pub const MEMBERS: Table<(RoomNum, u8, OwnedUserId), EventNum> = Table::new(0x03
 pub const USER_ROOMS: Table<(OwnedUserId, RoomNum), Stamped<UserRoom>> = Table::new(0x030D, "room.user_rooms", 1);
 /// Rooms in which a user's membership changed, in stream order.
 pub const USER_CHANGES: Table<(OwnedUserId, Stamp), RoomNum> = Table::new(0x030E, "room.user_changes", 1);
-/// Events sent by (user, device, scope of the transaction id).
+/// Events sent by the period in which they were (see [`crate::Rooms::sweep_sent`]), user, device and scope of the
+/// transaction id.
+pub const SENT: Table<(u32, OwnedUserId, OwnedDeviceId, String), OwnedEventId> = Table::new(0x0311, "room.sent", 1);
+/// As [`SENT`] without period, as databases from before it have it.
 pub const TRANSACTIONS: Table<(OwnedUserId, OwnedDeviceId, String), OwnedEventId> =
     Table::new(0x030F, "room.transactions", 1);
 /// The next room number to lease.
@@ -137,6 +140,7 @@ pub const ALL: &[TableInfo] = &[
     MEMBERS.info(),
     USER_ROOMS.info(),
     USER_CHANGES.info(),
+    SENT.info(),
     TRANSACTIONS.info(),
     LEASES.info(),
     INVITE_STATES.info(),

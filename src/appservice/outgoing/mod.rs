@@ -100,6 +100,19 @@ impl Outgoing {
         while tasks.join_next().await.is_some() {}
     }
 
+    /// Lets go of what all application services have walked past and nobody else reads. Idempotent; run it every day.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn sweep(&self) -> kv::Result<()> {
+        let view = self.appservices.db.view();
+        let mut passed = view.positions().clone();
+        for (_, cursor) in view.scan(&CURSORS, CURSORS.all()).collect().await? {
+            passed = passed.iter().map(|(writer, n)| (writer, n.min(cursor.upto.of(writer)))).collect();
+        }
+        self.rooms.trim_outside(&passed).await
+    }
+
     /// Forgets where application services stood that are no longer registered: they would get all that happened
     /// since, should they come back. Those that are new begin here.
     async fn forget_others(&self, reached: &[Arc<Service>]) -> Result<()> {

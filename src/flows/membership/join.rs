@@ -100,7 +100,11 @@ impl Flows {
         Ok(ways)
     }
 
-    async fn check_guest(&self, user: &UserId, room: &RoomId) -> Result<()> {
+    /// Keeps guests out of rooms that do not let them in.
+    ///
+    /// # Errors
+    /// [`FlowError::GuestsForbidden`]; [`RoomError::UnknownRoom`] for a guest.
+    pub async fn check_guest(&self, user: &UserId, room: &RoomId) -> Result<()> {
         if !self.accounts.user(user).await?.is_some_and(|account| account.guest) {
             return Ok(());
         }

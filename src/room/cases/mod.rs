@@ -11,6 +11,7 @@ mod redaction;
 mod relations;
 pub(crate) mod rig;
 mod send;
+mod sent;
 mod servers;
 mod speed;
 mod two_nodes;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use event::Pdu;
-use kv::Read;
+use kv::{Positions, Read, Stamp};
 use ruma::{RoomId, RoomVersionId, UserId};
 use serde_json::Value;
 
@@ -102,6 +102,28 @@ impl Rooms {
         let version = self.info(&view, room).await?.version.clone();
         self.record_outside(room_id, &Invitation { version, event: pdu.clone(), state: Vec::new() }).await?;
         Ok(true)
+    }
+
+    /// Forgets up to `upto` where in the stream members of rooms that this server is not in changed, for those who follow
+    /// it have walked past that.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn trim_outside(&self, upto: &Positions) -> kv::Result<()> {
+        kv::retry(|| async {
+            let mut tx = self.db.begin().relaxed();
+            let mut any = false;
+            for (writer, n) in upto.iter() {
+                let stamp = |n| Stamp { writer, n };
+                let passed = OUTSIDE_LOG.between(&stamp(0), &stamp(n.saturating_add(1)));
+                if tx.scan(&OUTSIDE_LOG, passed.clone()).by(1).next().await?.is_some() {
+                    tx.clear_range(passed);
+                    any = true;
+                }
+            }
+            if any { tx.commit().await } else { Ok(()) }
+        })
+        .await
     }
 
     /// What a user outside of a room was shown of it by another server: JSON objects.

@@ -10,10 +10,10 @@ use super::{Hidden, Ingested, Terms, authorize::missing, resolve::Around};
 use crate::{
     EventMeta, Outgoing, Result, RoomError, RoomInfo, Rooms, Tip,
     append::Landing,
-    compose::{note_sent, sent_before},
     lookup::rules,
     num::{EventNum, Place, RoomNum},
     row::{Placement, Transaction, Verdict},
+    sent::{note_sent, sent_before},
     state::Root,
     tables::TIPS,
 };
@@ -179,17 +179,18 @@ impl Rooms {
 
     /// Adds an event of this server that was built before the last ones came.
     pub(crate) async fn ingest_own(&self, room: RoomNum, pdu: &Arc<Pdu>, out: &Outgoing) -> Result<OwnedEventId> {
+        let now = self.clock.now();
         let turn = self.turns.of(room).await;
         let (event_id, pending) = kv::retry(|| async {
             let mut tx = self.db.begin();
-            if let Some(event_id) = sent_before(&tx, room, out).await? {
+            if let Some(event_id) = sent_before(&tx, room, out, now).await? {
                 // It may not be durable yet.
                 return Ok::<_, RoomError>((event_id, tx.submit().await?));
             }
             let info = self.info(&tx, room).await?;
             let mut tip = self.tip(&tx, room).await?;
             let rules = rules(&info.version)?;
-            let transaction = note_sent(&mut tx, room, out, pdu);
+            let transaction = note_sent(&mut tx, room, out, pdu, now);
             let terms = Terms::default();
             let scene = Scene { room, info: &info, rules: &rules, terms: &terms, transaction };
             match self.receive(&mut tx, &scene, &mut tip, pdu, None).await? {

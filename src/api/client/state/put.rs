@@ -51,7 +51,10 @@ pub async fn put(
         return scheduled(rooms, room, &Later { sender: user, draft, once: None, delay }).await;
     }
     let done = match membership {
-        Some(Membership::Join) if own => join(rooms, limits, room, &user, &content).await?,
+        Some(Membership::Join) if own => {
+            flows.check_guest(&user, room).await?;
+            join(rooms, limits, room, &user, &content).await?
+        }
         Some(Membership::Invite) => {
             let target = <&UserId>::try_from(&*req.state_key);
             let target = target.map_err(|error| MatrixError::invalid_param(error.to_string()))?;
