@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{Command, Config, Error, Server, commands, control, logs, server, signing};
+use crate::{Command, Config, Error, Server, commands, control, descriptors, logs, server, signing};
 
 /// A Matrix homeserver.
 #[derive(Debug, Parser)]
@@ -86,6 +86,7 @@ fn load(path: &Path) -> Result<Config, Error> {
 async fn serve(path: &Path, metrics: Option<server::Metrics>) -> Result<(), Error> {
     let config = load(path)?;
     logs::start(&config.log)?;
+    descriptors::raise();
     let stop = server::stop_signal();
     let server = Server::start(config, server::Options { metrics, ..Default::default() }).await?;
     server.welcome().await?;

@@ -13,6 +13,7 @@ mod commands;
 mod compact;
 pub mod config;
 pub mod control;
+mod descriptors;
 mod error;
 mod health;
 mod listen;

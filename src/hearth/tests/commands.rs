@@ -142,3 +142,18 @@ async fn a_server_that_is_told_to_stop_ends_well_and_has_logged_requests_by_thei
     assert!(lines.iter().any(|line| line["message"] == "stopped"));
     assert!(!log.contains(&token) && !log.contains("password"), "no secrets");
 }
+
+#[test]
+fn a_server_takes_as_many_connections_as_the_system_allows() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Process::start_with(directory.path(), |command| {
+        let mut shell = Command::new("sh");
+        process::without_overrides(&mut shell);
+        shell.args(["-c", "ulimit -S -n 700 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_hearth")]);
+        *command = shell;
+    });
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.child.id())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let [soft, hard] = files.split_whitespace().skip(3).take(2).collect::<Vec<_>>()[..] else { panic!("{files}") };
+    assert_eq!(soft, hard);
+}
