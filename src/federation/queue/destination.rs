@@ -69,6 +69,8 @@ pub(super) struct State {
     pub latest: Latest,
     pub stage: Stage,
     pub failing: Option<Failing>,
+    /// Whether it is tried again before others that fail: it talks to us.
+    pub urgent: bool,
     /// How many events, and how many messages, a transaction may have; few after it refused one.
     pub limit: usize,
     /// When it last got something in this process.
@@ -157,6 +159,7 @@ impl Destination {
             latest: Latest::default(),
             stage: Stage::Idle,
             failing: None,
+            urgent: false,
             limit,
             served: 0,
         };
@@ -173,6 +176,16 @@ impl Destination {
             state.stage = Stage::Ready;
         }
         ready
+    }
+
+    /// Begins to send; `false` if somebody else has.
+    pub fn begin(&self) -> bool {
+        let mut state = self.state.lock();
+        let begins = state.stage == Stage::Ready;
+        if begins {
+            (state.stage, state.urgent) = (Stage::Sending, false);
+        }
+        begins
     }
 }
 

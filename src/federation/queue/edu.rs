@@ -1,6 +1,9 @@
 //! Messages that are no events: those that must arrive, and those of which only the newest counts.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use base::Millis;
 use kv::Tx;
@@ -33,8 +36,9 @@ pub enum Keep {
 /// A newest-only message that waits.
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
-    pub key: String,
-    pub json: Value,
+    /// Both are the same for all destinations.
+    pub key: Arc<str>,
+    pub json: Arc<Value>,
     pub until: Millis,
 }
 
@@ -42,7 +46,7 @@ pub(super) struct Waiting {
 #[derive(Debug, Default)]
 pub(super) struct Latest {
     order: BTreeMap<u64, Waiting>,
-    keys: HashMap<String, u64>,
+    keys: HashMap<Arc<str>, u64>,
     next: u64,
 }
 
@@ -90,7 +94,7 @@ impl Latest {
                     if merged.len() >= limit {
                         break;
                     }
-                    merged.push(first.get().json.clone());
+                    merged.push(Value::clone(&first.get().json));
                 }
                 taken.push(first.get().clone());
             }
@@ -174,8 +178,9 @@ impl Queue {
             Keep::Latest { key, lasts } => {
                 text(edu)?;
                 let until = self.clock.now().saturating_add(lasts);
+                let (key, json) = (Arc::from(key), Arc::new(edu.clone()));
                 for server in &destinations {
-                    let waiting = Waiting { key: key.clone(), json: edu.clone(), until };
+                    let waiting = Waiting { key: Arc::clone(&key), json: Arc::clone(&json), until };
                     self.offer(&self.destinations.named(server), |state| {
                         if !state.is_given_up() {
                             state.latest.add(waiting, state.failing.is_some());
@@ -205,11 +210,7 @@ impl Queue {
     }
 
     /// Changes what waits for a destination and has it sent.
-    pub(super) fn offer(
-        &self,
-        destination: &std::sync::Arc<Destination>,
-        change: impl FnOnce(&mut super::destination::State),
-    ) {
+    pub(super) fn offer(&self, destination: &Arc<Destination>, change: impl FnOnce(&mut super::destination::State)) {
         if destination.offer(self.clock.now(), change) {
             self.make_ready(destination);
         }

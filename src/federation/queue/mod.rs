@@ -8,7 +8,8 @@
 //! - A destination gets the events in the order of the walk, which is that of each room; one transaction at a time.
 //! - Before a transaction with events or durable messages is sent, its id and bytes are on disk, and they are the
 //!   same each time.
-//! - A destination that does not answer costs one write for each attempt, and none for an event.
+//! - A destination that does not answer costs one write for each attempt, and none for an event; all of them together
+//!   are tried at a bounded rate, except those that talk to us.
 //! - Memory is bounded for each destination; what does not fit is read from the tables again.
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod destination;
 mod edu;
 mod error;
 mod figures;
+mod lanes;
 mod plan;
 mod post;
 mod run;

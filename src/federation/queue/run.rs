@@ -1,8 +1,7 @@
 //! The tasks of the queue.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use futures::FutureExt;
 use kv::{Announcement, Observer, Read, Topic};
 use ruma::{OwnedServerName, ServerName};
 use tokio::{
@@ -12,15 +11,12 @@ use tokio::{
 
 use super::{
     Queue, QueueError,
-    destination::{Backlog, Destination},
+    destination::{Backlog, Destination, Stage},
+    lanes::Lanes,
     tables::{CURSORS, EDUS, FAILING, IN_FLIGHT, WALKED},
     walk::Walk,
 };
 
-/// Destinations that are sent to at the same time.
-const SENDING: usize = 128;
-/// Destinations that failed last time and are tried at the same time: they hold nobody else up.
-const TRYING: usize = 128;
 /// How often the walk looks without being woken, and timers are looked at.
 const TICK: Duration = Duration::from_secs(1);
 /// Ticks between two times of tidying up.
@@ -105,38 +101,44 @@ impl Queue {
             tokio::time::sleep(BROKEN).await;
         };
         let mut ticks = 0_u64;
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let result = walk.go(ticks % TIDY == TIDY - 1).await;
-            if let Err(error) = result {
+            let tidy = ticks >= TIDY;
+            if tidy {
+                ticks = 0;
+            }
+            if let Err(error) = walk.go(tidy).await {
                 tracing::error!(%error, "the walk stopped; trying again");
                 tokio::time::sleep(BROKEN).await;
                 continue;
             }
-            if tokio::time::timeout(TICK, woken.0.notified()).await.is_err() {
-                ticks += 1;
-                self.show_figures();
+            tokio::select! {
+                () = woken.0.notified() => {}
+                _ = tick.tick() => {
+                    ticks += 1;
+                    self.show_figures();
+                }
             }
         }
     }
 
     /// Sends to many destinations at once.
     async fn serve_all(self, mut to_serve: mpsc::UnboundedReceiver<Arc<Destination>>) {
-        let mut good = Lane::new(SENDING);
-        let mut bad = Lane::new(TRYING);
+        let mut lanes = Lanes::new(&self.clock);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                Some(destination) = to_serve.recv() => {
-                    let failing = destination.state.lock().failing.is_some();
-                    if failing { &mut bad } else { &mut good }.waiting.push_back(destination);
-                }
-                Some(_) = good.busy.join_next() => {}
-                Some(_) = bad.busy.join_next() => {}
+                Some(destination) = to_serve.recv() => lanes.add(destination),
+                () = lanes.ended() => {}
                 _ = tick.tick() => self.fire_timers(),
             }
-            good.fill(&self);
-            bad.fill(&self);
+            // Many come at once.
+            while let Ok(destination) = to_serve.try_recv() {
+                lanes.add(destination);
+            }
+            lanes.fill(&self);
         }
     }
 
@@ -164,10 +166,9 @@ impl Queue {
             match heard.recv().await {
                 Ok(server) => self.heard_from(&server),
                 Err(broadcast::error::RecvError::Lagged(_)) => {
-                    // Nobody knows who it was.
-                    let failing = |destination: &Arc<Destination>| destination.state.lock().failing.is_some();
-                    for destination in self.destinations.all().iter().filter(|destination| failing(destination)) {
-                        self.heard_from(&destination.name);
+                    // Nobody knows who it was. All of them together have to wait for their turn.
+                    for destination in self.destinations.all() {
+                        self.hurry(&destination, false);
                     }
                 }
                 Err(broadcast::error::RecvError::Closed) => return,
@@ -177,45 +178,29 @@ impl Queue {
 
     /// Ends the pause of a server that talked to us.
     pub fn heard_from(&self, server: &ServerName) {
-        let Some(destination) = self.destinations.find(server) else { return };
-        let at = {
+        if let Some(destination) = self.destinations.find(server) {
+            self.hurry(&destination, true);
+        }
+    }
+
+    /// Ends the pause of a destination that fails; an urgent one does not wait for others that fail.
+    fn hurry(&self, destination: &Arc<Destination>, urgent: bool) {
+        let (at, waits, is_news) = {
             let mut state = destination.state.lock();
             let Some(failing) = &mut state.failing else { return };
             let at = failing.again.min(self.clock.now().max(failing.last + HEARD_PAUSE));
             failing.again = at;
-            at
+            let is_news = urgent && !state.urgent;
+            state.urgent |= urgent;
+            (at, state.stage == Stage::Ready, is_news)
         };
-        self.timers.lock().insert((at, server.to_owned()));
-        self.offer(&destination, |_| {});
-    }
-}
-
-/// Destinations that are sent to, and those that wait for that.
-struct Lane {
-    waiting: VecDeque<Arc<Destination>>,
-    busy: JoinSet<()>,
-    most: usize,
-}
-
-impl Lane {
-    fn new(most: usize) -> Self {
-        Self { waiting: VecDeque::new(), busy: JoinSet::new(), most }
-    }
-
-    fn fill(&mut self, queue: &Queue) {
-        while self.busy.try_join_next().is_some() {}
-        while self.busy.len() < self.most {
-            let Some(destination) = self.waiting.pop_front() else { break };
-            let queue = queue.clone();
-            self.busy.spawn(async move {
-                let served = std::panic::AssertUnwindSafe(queue.serve(&destination)).catch_unwind().await;
-                if served.is_err() {
-                    tracing::error!(destination = %destination.name, "sending panicked");
-                    let mut state = destination.state.lock();
-                    state.stage = super::destination::Stage::Idle;
-                    state.start_over();
-                }
-            });
+        if waits {
+            if is_news {
+                self.make_ready(destination);
+            }
+            return;
         }
+        self.timers.lock().insert((at, destination.name.clone()));
+        self.offer(destination, |_| {});
     }
 }

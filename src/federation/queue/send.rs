@@ -43,9 +43,8 @@ struct PduResult {
 }
 
 impl Queue {
-    /// Sends what waits for a destination, for one turn.
+    /// Sends what waits for a destination, for one turn that [`Destination::begin`] began.
     pub(super) async fn serve(&self, destination: &Arc<Destination>) {
-        destination.state.lock().stage = Stage::Sending;
         for _ in 0..TURN {
             match self.send_one(destination).await {
                 Ok(true) => {}

@@ -7,6 +7,7 @@ use ruma::{OwnedServerName, ServerName};
 
 use super::{
     Queue, QueueError,
+    destination::Stage,
     tables::{CURSORS, FAILING, Failing, STAYS},
 };
 
@@ -109,11 +110,20 @@ impl Queue {
             tx.commit().await
         })
         .await?;
-        self.offer(&destination, |state| {
+        let waits = {
+            let mut state = destination.state.lock();
             if let Some(failing) = &mut state.failing {
                 *failing = row;
             }
-        });
+            state.urgent = true;
+            state.stage == Stage::Ready
+        };
+        // It may wait for its turn among those that fail.
+        if waits {
+            self.make_ready(&destination)
+        } else {
+            self.offer(&destination, |_| {})
+        }
         Ok(true)
     }
 }
