@@ -12,6 +12,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(target_os = "linux")]
+mod dead_servers;
 mod events;
 mod mail;
 mod process;
