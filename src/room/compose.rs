@@ -108,7 +108,7 @@ impl Rooms {
 
     /// As [`Rooms::send`], with the signature of the room's policy server. What has come meanwhile is not followed: the
     /// event was signed as it is.
-    async fn send_recommended(
+    pub(crate) async fn send_recommended(
         &self,
         room: RoomNum,
         policy: &PolicyServer,

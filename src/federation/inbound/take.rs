@@ -1,13 +1,17 @@
 //! Handing events to the room. What is kept of those that it does not let in is bounded: [`super::junk`]. Those that the
 //! room's policy server has not signed are not shown.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use event::Pdu;
 use room::{Hidden, Ingested, PolicyError, RoomError, Terms};
 use ruma::OwnedEventId;
+use tokio::time::Instant;
 
 use super::{Inbound, InboundError, fetch::From};
+
+/// How long a policy server may keep the events of one transaction waiting: what it has not signed by then is not shown.
+const POLICY_TIME: Duration = Duration::from_secs(20);
 
 impl Inbound {
     /// Takes in one event. [`room::Rooms::ingest`].
@@ -54,6 +58,7 @@ impl Inbound {
         let room = self.rooms.num(&view, from.room).await?;
         let Some(policy) = self.rooms.policy_server(&view, room).await? else { return Ok((signed, unwanted)) };
         let mut is_down = false;
+        let until = Instant::now() + POLICY_TIME;
         for pdu in &mut signed {
             // What is here was judged when it came.
             if self.rooms.locate(&view, &pdu.event_id).await?.is_some() {
@@ -71,6 +76,7 @@ impl Inbound {
                     unwanted.insert(pdu.event_id.clone());
                 }
             }
+            is_down |= Instant::now() > until;
         }
         Ok((signed, unwanted))
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use event::Pdu;
+use event::{Pdu, RoomVersionRules};
 use room::{
     EventNum, RoomNum,
     handshake::{Admitted, Handshake, Template},
@@ -111,8 +111,25 @@ impl Memberships {
         if pdu.redacted {
             return Err(MembershipError::Forbidden("the content of the event is not what was signed".into()));
         }
+        let pdu = self.recommended(room, &rules, handshake, pdu).await?;
         let num = self.rooms.admit(received.room_id, &pdu, received.origin).await?;
         Ok(Taken { room, num, cosigned: vouched.then_some(pdu) })
+    }
+
+    /// The event with the signature of the room's policy server. Who wants to leave leaves also without it.
+    async fn recommended(
+        &self,
+        room: RoomNum,
+        rules: &RoomVersionRules,
+        handshake: Handshake,
+        pdu: Arc<Pdu>,
+    ) -> Result<Arc<Pdu>> {
+        let Some(policy) = self.rooms.policy_server(&self.rooms.db().view(), room).await? else { return Ok(pdu) };
+        match self.rooms.recommended(&policy, rules, &pdu).await {
+            Ok(signed) => Ok(signed),
+            Err(_) if handshake == Handshake::Leave => Ok(pdu),
+            Err(error) => Err(MembershipError::Room(error.into())),
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use kv::Read;
 
 use super::{DelayError, Delayed, Outcome, Result, schedule};
 use crate::{
-    Outgoing, RoomError, Rooms,
+    Once, Outgoing, PolicyServer, RoomError, Rooms,
+    num::RoomNum,
     tables::{DELAYED, DELAYED_DUE, DELAYED_TXNS},
 };
 
@@ -107,7 +108,12 @@ impl Rooms {
 
     async fn append_delayed(&self, id: &str, row: &Delayed, early: bool) -> Result<()> {
         let room = self.num(&self.db.view(), &row.room).await?;
-        let out = Outgoing::new(&row.user, row.draft()?);
+        let mut out = Outgoing::new(&row.user, row.draft()?);
+        if let Some(policy) = self.policy_for(room, &out).await? {
+            // If it was sent, and then not noted that it was, it is not sent again.
+            out.once = Some(Once { device: "delayed".into(), id: id.into() });
+            return self.send_delayed_signed(id, room, &policy, &out, early).await;
+        }
         let moment = self.moment();
         let turn = self.turns.of(room).await;
         let pending = kv::retry(|| async {
@@ -130,5 +136,35 @@ impl Rooms {
         .await?;
         drop(turn);
         Ok(pending.durable().await?)
+    }
+    /// As [`Rooms::append_delayed`], with the signature of the room's policy server.
+    async fn send_delayed_signed(
+        &self,
+        id: &str,
+        room: RoomNum,
+        policy: &PolicyServer,
+        out: &Outgoing,
+        early: bool,
+    ) -> Result<()> {
+        let moment = self.moment();
+        let row = self.db.view().get(&DELAYED, id).await?.ok_or(DelayError::Unknown)?;
+        match row.end.as_ref().map(|end| &end.outcome) {
+            None => {}
+            Some(Outcome::Sent(_)) => return Ok(()),
+            Some(_) => return Err(DelayError::Ended),
+        }
+        if !early && row.due() > moment.now {
+            return Ok(());
+        }
+        let event_id = self.send_recommended(room, policy, out, moment).await?;
+        kv::retry(|| async {
+            let mut tx = self.db.begin();
+            if let Some(row) = tx.get(&DELAYED, id).await?.filter(|row| row.end.is_none()) {
+                schedule::end(&mut tx, id, &row, moment.now, Outcome::Sent(event_id.clone()));
+            }
+            tx.commit().await
+        })
+        .await?;
+        Ok(())
     }
 }

@@ -39,7 +39,8 @@ impl Rooms {
     /// As [`Rooms::draft_invite`], with a content that somebody else wrote: that of an invite by a third party.
     ///
     /// # Errors
-    /// [`RoomError::UnknownRoom`], [`RoomError::Denied`].
+    /// [`RoomError::UnknownRoom`], [`RoomError::Denied`]; [`RoomError::NotRecommended`] and
+    /// [`RoomError::PolicyUnavailable`] for rooms with a policy server.
     pub async fn draft_invite_with(
         &self,
         room_id: &RoomId,
@@ -57,8 +58,13 @@ impl Rooms {
         let room = self.num(&tx, room_id).await?;
         let info = self.info(&tx, room).await?;
         let tip = self.tip(&tx, room).await?;
-        let event = self.build(&tx, room, &info, &tip, out, moment).await?;
+        let mut event = self.build(&tx, room, &info, &tip, out, moment).await?;
         let state = self.shown_events(&tx, room, tip.state, Some(&out.sender)).await?;
+        let policy = self.policy_server(&tx, room).await?;
+        drop(tx);
+        if let Some(policy) = policy {
+            event = self.recommended(&policy, &rules(&info.version)?, &event).await?;
+        }
         Ok(DraftedInvite { version: info.version.clone(), event, state })
     }
 

@@ -6,7 +6,10 @@ use ruma::{OwnedUserId, RoomId, events::TimelineEventType};
 use serde_json::{Map, Value, json};
 
 use super::{entry::Entry, membership_of};
-use crate::{MemberProfile, Membership, Outgoing, Result, RoomError, Rooms, Tip, create::raw, num::RoomNum};
+use crate::{
+    MemberProfile, Membership, Outgoing, PolicyServer, Result, RoomError, Rooms, Tip, compose::Moment, create::raw,
+    num::RoomNum,
+};
 
 /// What happens to a membership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,10 +162,23 @@ impl Rooms {
     /// # Errors
     /// [`RoomError::UnknownRoom`], [`RoomError::NotJoined`], [`RoomError::Denied`],
     /// [`RoomError::BadState`] when somebody is to be unbanned who is not banned,
-    /// [`RoomError::UnableToAuthorise`] and [`RoomError::UnableToGrant`] for restricted rooms.
+    /// [`RoomError::UnableToAuthorise`] and [`RoomError::UnableToGrant`] for restricted rooms,
+    /// [`RoomError::NotRecommended`] and [`RoomError::PolicyUnavailable`] for rooms with a policy server.
     pub async fn change_member(&self, room_id: &RoomId, change: &MemberChange) -> Result<bool> {
         let moment = self.moment();
-        let room = self.num(&self.db.view(), room_id).await?;
+        let view = self.db.view();
+        let room = self.num(&view, room_id).await?;
+        let policy = self.policy_server(&view, room).await?;
+        drop(view);
+        if let Some(policy) = policy {
+            match self.change_recommended(room, &policy, change, moment).await {
+                // Who wants to leave leaves; other servers ask for the signature themselves.
+                Err(RoomError::PolicyUnavailable(reason)) if change.action == MemberAction::Leave => {
+                    tracing::info!(room = %room_id, server = %policy.server, reason, "a leave goes unsigned");
+                }
+                changed => return changed,
+            }
+        }
         let turn = self.turns.of(room).await;
         let (changed, pending) = kv::retry(|| async {
             let mut tx = self.db.begin();
@@ -178,6 +194,26 @@ impl Rooms {
         // What is already so may not be durable yet.
         pending.durable().await?;
         Ok(changed)
+    }
+
+    /// As [`Rooms::change_member`], with the signature of the room's policy server.
+    async fn change_recommended(
+        &self,
+        room: RoomNum,
+        policy: &PolicyServer,
+        change: &MemberChange,
+        moment: Moment,
+    ) -> Result<bool> {
+        let tx = self.db.begin();
+        let tip = self.tip(&tx, room).await?;
+        let Some(out) = self.member_event(&tx, room, &tip, change).await? else {
+            // What is already so may not be durable yet.
+            tx.submit().await?.durable().await?;
+            return Ok(false);
+        };
+        drop(tx);
+        self.send_recommended(room, policy, &out, moment).await?;
+        Ok(true)
     }
 
     /// The event that makes a change, unless it is already so.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use event::{Draft, Signer};
-use room::{Outgoing, RoomError};
+use room::{MemberAction, MemberChange, Membership, Outgoing, RoomError};
 use ruma::{OwnedEventId, UserId};
 use serde_json::{json, value::to_raw_value};
 
-use super::rig::Rig;
+use super::rig::{Rig, server};
+use crate::{MembershipError, Memberships, membership::Received};
 
 fn signer(seed: u8) -> Arc<Signer> {
     Arc::new(Signer::new("c.test".try_into().unwrap(), "ed25519:policy_server".try_into().unwrap(), &[seed; 32]))
@@ -99,4 +100,60 @@ async fn a_policy_server_that_is_not_in_the_room_decides_nothing() {
     rig.push("c.test", "leave", &[&left]).await;
     *rig.world.policy.lock() = None;
     assert!(say(&rig, "spam").await.is_ok());
+}
+
+async fn change(rig: &Rig, change: MemberChange) -> Result<bool, RoomError> {
+    rig.rooms.change_member(&rig.id, &change).await
+}
+
+async fn membership(rig: &Rig, user: &UserId) -> Membership {
+    rig.rooms.membership(&rig.db.view(), user, rig.num).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn changes_of_membership_are_signed_too_but_nobody_is_kept_from_leaving() {
+    let rig = guarded().await;
+    let (alice, dave) = (UserId::parse("@alice:a.test").unwrap(), UserId::parse("@dave:a.test").unwrap());
+    let join = |reason: &str| MemberChange::own(&*dave, MemberAction::Join).with_reason(Some(reason.to_owned()));
+    let refused = change(&rig, join("spam")).await;
+    assert!(matches!(refused, Err(RoomError::NotRecommended { status: 400, .. })), "{refused:?}");
+    assert_eq!(membership(&rig, &dave).await, Membership::Leave);
+    rig.world.asked();
+    assert!(change(&rig, join("tea")).await.unwrap());
+    assert_eq!(rig.world.asked(), ["c.test sign"]);
+    let view = rig.db.view();
+    let tip = rig.rooms.tip(&view, rig.num).await.unwrap();
+    let event =
+        rig.rooms.state_event(&view, rig.num, tip.state, "m.room.member", dave.as_str()).await.unwrap().unwrap();
+    assert!(is_signed(&rig, &event.event_id).await);
+    assert!(!change(&rig, MemberChange::own(&*dave, MemberAction::Join)).await.unwrap(), "they are in the room");
+
+    let eve = UserId::parse("@eve:d.test").unwrap();
+    let invite = MemberChange::of(&*alice, &*eve, MemberAction::Invite { is_direct: false });
+    let drafted = rig.rooms.draft_invite(&rig.id, &invite).await.unwrap().unwrap();
+    let rules = event::rules(&ruma::RoomVersionId::V11).unwrap();
+    assert!(event::verify::is_recommended(&drafted.event, &rules, server("c.test"), &signer(9).public_key()));
+
+    *rig.world.policy.lock() = None;
+    let kick = MemberChange::of(&*alice, &*dave, MemberAction::Kick);
+    assert!(matches!(change(&rig, kick).await, Err(RoomError::PolicyUnavailable(_))));
+    assert!(change(&rig, MemberChange::own(&*dave, MemberAction::Leave)).await.unwrap());
+    assert_eq!(membership(&rig, &dave).await, Membership::Leave);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_in_through_us_needs_the_policy_server() {
+    let rig = guarded().await;
+    let memberships = Memberships::new(rig.rooms.clone(), rig.inbound.client.clone(), rig.inbound.checks().clone());
+    let take = async |reason: &str| {
+        let content = json!({ "membership": "join", "reason": reason });
+        let join = rig.event("dave:d.test", "m.room.member", Some("@dave:d.test"), content, None).await;
+        let (origin, event) = (server("d.test"), join.json().clone());
+        let received = Received { origin, room_id: &rig.id, event_id: &join.event_id, event };
+        memberships.take_join(&received, false).await.map(|_| join.event_id.clone())
+    };
+    let refused = take("spam").await;
+    assert!(matches!(refused, Err(MembershipError::Room(RoomError::NotRecommended { .. }))), "{refused:?}");
+    let joined = take("tea").await.unwrap();
+    assert!(is_signed(&rig, &joined).await);
 }
