@@ -1,15 +1,17 @@
 //! Decodes a ruma request and asks for the credential that its endpoint needs, in this order: token, rate limit,
 //! body, shape.
 
+use std::{borrow::Cow, net::IpAddr};
+
 use account::UserRow;
 use appservice::Appservice;
-use std::borrow::Cow;
-
 use axum::{
     body::Body,
     extract::{FromRequest, FromRequestParts, RawPathParams, Request},
 };
-use bytes::Bytes;
+use base::Share;
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
 use http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use ruma::{
@@ -23,7 +25,7 @@ use ruma::{
 use crate::{
     AppState, Caller, Class, MatrixError, Peer,
     auth::{self, NeedsToken, TakesToken, WorksWithoutToken},
-    limits::Key,
+    limits::{CROWDED, Key},
 };
 
 /// A request of an endpoint that needs an access token.
@@ -97,7 +99,11 @@ where
             Some(caller) => limit_caller(&parts, state, caller)?,
             None => limit(&parts, state, || Key::Ip(peer.0))?,
         }
-        let body = read(body, state.config.max_body_bytes).await?;
+        let mut share = state.limits.body_of(peer.0);
+        let body = match &caller {
+            Some(_) => read(body, state.config.max_body_bytes).await?,
+            None => read_shared(body, state.config.max_body_bytes, &mut share).await?,
+        };
         let req = decode(&mut parts, &body, state).await?;
         Ok(Self { caller, peer, req })
     }
@@ -113,7 +119,8 @@ where
         let (mut parts, body) = request.into_parts();
         let peer = Peer::of(&parts.extensions);
         limit(&parts, state, || Key::Ip(peer.0))?;
-        let body = read(body, state.config.max_body_bytes).await?;
+        let mut share = state.limits.body_of(peer.0);
+        let body = read_shared(body, state.config.max_body_bytes, &mut share).await?;
         let req = decode(&mut parts, &body, state).await?;
         Ok(Self { peer, req })
     }
@@ -194,6 +201,23 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes, MatrixError>
         }
         Err(_) => Err(MatrixError::not_json("the body ended early")),
     }
+}
+
+/// As [`read`], of somebody who is not known yet: refused when too much is held of such bodies, which `share` counts.
+pub(crate) async fn read_shared(body: Body, limit: usize, share: &mut Share<IpAddr>) -> Result<Bytes, MatrixError> {
+    let mut parts = body.into_data_stream();
+    let mut all = BytesMut::new();
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|_| MatrixError::not_json("the body ended early"))?;
+        if all.len() + part.len() > limit {
+            return Err(MatrixError::too_large(format!("the body is larger than {limit} bytes")));
+        }
+        if !share.grow(part.len()) {
+            return Err(MatrixError::limited(CROWDED));
+        }
+        all.extend_from_slice(&part);
+    }
+    Ok(all.freeze())
 }
 
 /// The body without an `auth` that names neither a stage nor a session: some clients begin with one, and mean none.

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use base::{Clock, Turn, Turns};
+use base::{Budget, Clock, Share, Turn, Turns};
 use parking_lot::{Mutex, MutexGuard};
 use ruma::{OwnedServerName, ServerName, UserId};
 
@@ -83,14 +83,29 @@ impl Key {
 
     fn widened(self) -> Self {
         match self {
-            Self::Ip(IpAddr::V6(ip)) => Self::Ip(IpAddr::V6((ip.to_bits() & (u128::MAX << 64)).into())),
+            Self::Ip(ip) => Self::Ip(widened(ip)),
             other => other,
         }
     }
 }
 
+fn widened(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V6(ip) => IpAddr::V6((ip.to_bits() & (u128::MAX << 64)).into()),
+        ip @ IpAddr::V4(_) => ip,
+    }
+}
+
 /// When a server with too many requests at once may try again.
-const CROWDED: Duration = Duration::from_secs(1);
+pub(crate) const CROWDED: Duration = Duration::from_secs(1);
+/// Bytes of bodies that are held at once of requests without a token: they are read before it is known who sent them.
+const BODIES: usize = 256 << 20;
+/// The same for one address.
+const BODIES_OF_ONE: usize = 64 << 20;
+/// Bytes of answers to other servers that are held at once until they are read.
+const ANSWERS: usize = 512 << 20;
+/// The same for one address.
+const ANSWERS_OF_ONE: usize = 256 << 20;
 /// Locks that share the buckets.
 const SHARDS: usize = 16;
 /// Buckets kept per shard; at about 100 bytes each all shards together stay below 10 MB.
@@ -107,6 +122,8 @@ struct Inner {
     hasher: RandomState,
     shards: [Mutex<HashMap<(Class, Key), Bucket>>; SHARDS],
     turns: Turns<OwnedServerName>,
+    bodies: Budget<IpAddr>,
+    answers: Budget<IpAddr>,
 }
 
 /// When the bucket is full again, in microseconds since the epoch.
@@ -117,7 +134,8 @@ impl RateLimits {
     pub fn new(config: RateLimitsConfig, clock: Clock) -> Self {
         let shards = std::array::from_fn(|_| Mutex::default());
         let turns = Turns::new(config.federation_at_once, config.federation_waiting);
-        Self(Arc::new(Inner { config, clock, hasher: RandomState::new(), shards, turns }))
+        let (bodies, answers) = (Budget::new(BODIES, BODIES_OF_ONE), Budget::new(ANSWERS, ANSWERS_OF_ONE));
+        Self(Arc::new(Inner { config, clock, hasher: RandomState::new(), shards, turns, bodies, answers }))
     }
 
     /// Takes one token from the bucket of `key`.
@@ -163,6 +181,16 @@ impl RateLimits {
     fn shard(&self, key: &(Class, Key)) -> Option<MutexGuard<'_, HashMap<(Class, Key), Bucket>>> {
         let index = usize::try_from(self.0.hasher.hash_one(key)).unwrap_or_default() % SHARDS;
         Some(self.0.shards.get(index)?.lock())
+    }
+
+    /// What is held of the bodies that come from an address.
+    pub(crate) fn body_of(&self, ip: IpAddr) -> Share<IpAddr> {
+        self.0.bodies.share(widened(ip))
+    }
+
+    /// What is held of the answers to an address.
+    pub(crate) fn answer_to(&self, ip: IpAddr) -> Share<IpAddr> {
+        self.0.answers.share(widened(ip))
     }
 
     /// Waits until one more request of `server` may be answered.

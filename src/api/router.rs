@@ -37,13 +37,13 @@ impl Serves {
 
 /// The router of `routes` with everything around it.
 pub fn router(routes: Routes, state: AppState) -> Router {
-    let ids = middleware::RequestIds::new();
+    let (ids, limits) = (middleware::RequestIds::new(), state.limits.clone());
     routes
         .into_router()
         .method_not_allowed_fallback(async || MatrixError::wrong_method())
         .fallback(async || MatrixError::unrecognized())
         .layer(axum::middleware::from_fn(move |request: Request, next: Next| {
-            middleware::around(ids.clone(), request, next)
+            middleware::around(ids.clone(), limits.clone(), request, next)
         }))
         .with_state(state)
 }

@@ -1,8 +1,10 @@
 //! Requests of other servers: who sent them is proven by a signature. In this order: credentials, who may talk to us,
 //! body, signature, rate limit, shape.
 
+use std::net::IpAddr;
+
 use axum::extract::{FromRequest, Request};
-use base::Turn;
+use base::{Share, Turn};
 use bytes::Bytes;
 use federation::{Signable, XMatrix};
 use http::{HeaderMap, header, request::Parts};
@@ -13,7 +15,7 @@ use ruma::{
 
 use crate::{
     AppState, Class, MatrixError, Peer,
-    extract::{decode, read},
+    extract::{decode, read_shared},
     limits::Key,
 };
 
@@ -35,6 +37,8 @@ pub struct Signed<R> {
     pub body: Bytes,
     /// How many requests of one server are answered at once is bounded: this one ends with the handler.
     _turn: Option<Turn<OwnedServerName>>,
+    /// So is how much is held of bodies.
+    _share: Share<IpAddr>,
 }
 
 /// Marks a route whose body may have so many bytes; [`crate::Routes::add_sized`] sets it.
@@ -52,14 +56,15 @@ where
         let claim = claim(&parts.headers, state)?;
         let limit = parts.extensions.get::<MaxBody>().map_or(MAX_BODY, |max| max.0);
         let public = key(&claim, &parts, state).await?;
-        let body = read(body, limit).await?;
+        let mut share = state.limits.body_of(Peer::of(&parts.extensions).0);
+        let body = read_shared(body, limit, &mut share).await?;
         prove(&claim, public, &parts, &body, state).await?;
         let origin = claim.origin;
         state.federation_client.heard_from(&origin);
         state.limits.take(Class::Federation, Key::Name(origin.to_string()))?;
         let turn = state.limits.turn(&origin).await?;
         let req = decode(&mut parts, &body, state).await?;
-        Ok(Self { origin, req, body, _turn: turn })
+        Ok(Self { origin, req, body, _turn: turn, _share: share })
     }
 }
 

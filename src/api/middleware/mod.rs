@@ -1,8 +1,9 @@
-//! What happens around every request: id, log line, metrics, CORS, panics.
+//! What happens around every request: id, log line, metrics, CORS, panics, how much is not read.
 
 mod cors;
 mod panics;
 mod request_id;
+mod unread;
 
 use std::time::Instant;
 
@@ -14,12 +15,12 @@ use axum::{
 use http::{Method, StatusCode};
 use tracing::Instrument;
 
-use crate::MatrixError;
+use crate::{MatrixError, Peer, RateLimits};
 
 pub(crate) use request_id::RequestIds;
 
 /// Wraps every route and the answers for unknown ones.
-pub(crate) async fn around(ids: RequestIds, request: Request, next: Next) -> Response {
+pub(crate) async fn around(ids: RequestIds, limits: RateLimits, request: Request, next: Next) -> Response {
     let id = ids.next();
     let method = request.method().clone();
     if method == Method::OPTIONS {
@@ -27,6 +28,7 @@ pub(crate) async fn around(ids: RequestIds, request: Request, next: Next) -> Res
     }
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("unknown", MatchedPath::as_str);
+    let server = route.starts_with("/_matrix/federation/").then(|| Peer::of(request.extensions()));
     let span = tracing::info_span!("request", %id, %method, route);
     let started = Instant::now();
     let answered = panics::caught(next.run(request)).instrument(span.clone());
@@ -37,6 +39,10 @@ pub(crate) async fn around(ids: RequestIds, request: Request, next: Next) -> Res
             Ok(response) => response,
             Err(error) => MatrixError::internal(&error).into_response(),
         },
+    };
+    let response = match server {
+        Some(server) => unread::bounded(&limits, server, response).await,
+        None => response,
     };
     let took = started.elapsed();
     let status = response.status().as_u16();

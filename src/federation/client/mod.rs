@@ -7,7 +7,8 @@ mod sign;
 
 use std::{sync::Arc, time::Instant};
 
-use base::Clock;
+use base::{Budget, Clock, Share};
+use bytes::{Bytes, BytesMut};
 use event::Signer;
 use futures::future::BoxFuture;
 use http::{HeaderValue, Method, header};
@@ -27,6 +28,25 @@ use crate::{Policy, resolver::Resolver};
 /// Names of servers that were heard from and have not been looked at by a slow listener.
 const HEARD_CAPACITY: usize = 1024;
 
+/// Up to this size the memory that answers take is not counted, in bytes.
+const SMALL: usize = 1 << 20;
+/// Bytes of larger answers that are held at once.
+const LARGE: usize = 768 << 20;
+/// The same of one server: the state of the largest room.
+const LARGE_OF_ONE: usize = 512 << 20;
+
+/// A body that counts as long as anybody uses it.
+struct Held {
+    bytes: BytesMut,
+    share: Share<OwnedServerName>,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// Answers in the place of all other servers, for tests of what is made of answers.
 pub trait Answers: Send + Sync + std::fmt::Debug {
     /// What `destination` answers to a request.
@@ -42,6 +62,7 @@ pub struct Client {
     policy: Policy,
     backoff: Backoff,
     heard: broadcast::Sender<OwnedServerName>,
+    large: Budget<OwnedServerName>,
     /// Instead of the network.
     answers: Option<Arc<dyn Answers>>,
 }
@@ -57,6 +78,7 @@ impl Client {
             policy,
             backoff: Backoff::new(clock),
             heard: broadcast::channel(HEARD_CAPACITY).0,
+            large: Budget::new(LARGE, LARGE_OF_ONE),
             answers: None,
         }
     }
@@ -136,9 +158,17 @@ impl Client {
         if let Some(answers) = &self.answers {
             return self.noted(destination, &call.clone(), answers.answer(destination, call)).await;
         }
-        let download = self.stream(destination, call).await?;
-        let answer = download.finish().await.map_err(CallError::from)?;
-        Ok(Answer { status: answer.status, headers: answer.headers, body: answer.body })
+        let mut download = self.stream(destination, call).await?;
+        let (status, headers) = (download.status, std::mem::take(&mut download.headers));
+        let mut body = Held { bytes: BytesMut::new(), share: self.large.share(destination.to_owned()) };
+        while let Some(chunk) = download.chunk().await? {
+            if body.bytes.len() + chunk.len() > SMALL && !body.share.grow(chunk.len()) {
+                tracing::warn!(%destination, "a large answer was not taken: too much is held of such answers");
+                return Err(CallError::TooLarge);
+            }
+            body.bytes.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status, headers, body: Bytes::from_owner(body) })
     }
 
     /// As [`Client::call`], for large answers: the body is read by the caller.

@@ -1,8 +1,15 @@
 //! Who may ask what only servers may ask.
 
+use std::time::Duration;
+
+use futures::future::select_all;
 use http::{Method, StatusCode};
 use serde_json::json;
 use testkit::{Remote, TestServer};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 /// Only servers may ask this; the user is not there.
 const PATH: &str = "/_matrix/federation/v1/query/profile?user_id=%40nobody%3Atest.example";
@@ -179,5 +186,40 @@ async fn unknown_paths_and_methods_of_servers_are_unrecognized() {
     }
     assert_eq!(call(Method::PUT, "/_matrix/federation/v1/version").await, unrecognized(405));
     assert_eq!(call(Method::PATCH, "/_matrix/key/v2/query").await, unrecognized(405));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn bodies_that_nobody_has_proven_take_a_bounded_part_of_memory() {
+    const BYTES: usize = 10_000_000;
+    let server = server().await;
+    let remote = server.remote("remote.test").await;
+    let path = "/_matrix/federation/v1/send/1";
+    let authorization = remote.authorization(&Method::PUT, path, "{}");
+    let head = format!(
+        "PUT {path} HTTP/1.1\r\nHost: test.example\r\nAuthorization: {authorization}\r\nContent-Length: {}\r\n\r\n",
+        BYTES + 1
+    );
+    let mut begun = Vec::new();
+    // One address may have 64 MiB; none of these ends.
+    for _ in 0..7 {
+        let mut stream = TcpStream::connect(server.server().addresses()[0]).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // One of them is closed before its end.
+        let _ = stream.write_all(&vec![b' '; BYTES]).await;
+        begun.push(stream);
+    }
+    let answers = begun.iter_mut().map(|stream| {
+        Box::pin(async move {
+            let mut start = [0; 12];
+            stream.read_exact(&mut start).await.unwrap();
+            start
+        })
+    });
+    let (first, ..) = tokio::time::timeout(Duration::from_secs(60), select_all(answers)).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&first), "HTTP/1.1 429");
+    drop(begun);
+    let signed = remote.authorization(&Method::GET, PATH, "");
+    assert_eq!(answered(&remote, &signed).await, let_in());
     server.stop().await;
 }
