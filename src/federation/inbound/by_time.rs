@@ -13,10 +13,13 @@ use serde::Deserialize;
 use super::{
     Inbound, InboundError,
     fetch::From,
-    history::{Events, PAGE, TIMEOUT},
+    history::{Events, MAX_BYTES, PAGE, TIMEOUT},
     junk::Whose,
 };
 use crate::{Call, CallError};
+
+/// Bytes of the answer that names an event.
+const MAX_FOUND_BYTES: usize = 64 << 10;
 
 #[derive(Deserialize)]
 struct Found {
@@ -38,7 +41,7 @@ impl Inbound {
         direction: Direction,
         closest: Option<u64>,
     ) -> Result<bool, InboundError> {
-        let _turn = self.history.of(room_id.to_owned()).await;
+        let Some(_turn) = self.history_turn(room_id).await else { return Ok(false) };
         let view = self.db.view();
         let room = self.rooms.num(&view, room_id).await?;
         let info = self.rooms.info(&view, room).await?;
@@ -78,7 +81,7 @@ impl Inbound {
             Direction::Backward => Asked::Backward,
         };
         let call = Call::of(Request::new(room_id.to_owned(), ts, asked))?;
-        self.client.call(server, call.timeout(TIMEOUT)).await?.json()
+        self.client.call(server, call.timeout(TIMEOUT).max_bytes(MAX_FOUND_BYTES)).await?.json()
     }
 
     /// Fetches an event with what comes before it into the midst of what is missing.
@@ -88,7 +91,7 @@ impl Inbound {
         let request =
             get_backfill::v1::Request::new(from.room.to_owned(), vec![found.event_id.clone()], UInt::from(PAGE));
         let answer = match Call::of(request) {
-            Ok(call) => self.client.call(from.server, call.timeout(TIMEOUT)).await,
+            Ok(call) => self.client.call(from.server, call.timeout(TIMEOUT).max_bytes(MAX_BYTES)).await,
             Err(error) => Err(error),
         };
         let Ok(Ok(events)) = answer.map(|answer| answer.json::<Events>()) else { return Ok(false) };

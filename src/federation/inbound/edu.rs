@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use ephemeral::{PresenceState, ReceiptKind, Thread};
-use room::Membership;
+use kv::Read;
+use room::{Membership, tables::USER_ROOMS};
 use ruma::{OwnedEventId, OwnedRoomId, OwnedUserId, ServerName};
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
@@ -12,7 +13,7 @@ use super::{Inbound, InboundError};
 
 /// How long somebody of another server counts as typing unless told otherwise, in milliseconds.
 const TYPING_MS: u64 = 30_000;
-/// Most receipts, and presences, of one EDU.
+/// Most rooms and receipts, and presences, of one EDU.
 const MAX_ENTRIES: usize = 1000;
 
 /// An EDU as it comes.
@@ -101,7 +102,7 @@ impl Inbound {
     ) -> Result<(), InboundError> {
         let view = self.db.view();
         let mut left = MAX_ENTRIES;
-        for (room, mut kinds) in rooms {
+        for (room, mut kinds) in rooms.into_iter().take(MAX_ENTRIES) {
             let Ok(num) = self.rooms.num(&view, &room).await else { continue };
             if !self.rooms.acl_allows(&view, num, origin).await? {
                 continue;
@@ -132,9 +133,11 @@ impl Inbound {
     async fn presences(&self, origin: &ServerName, presences: Presences) -> Result<(), InboundError> {
         let view = self.db.view();
         for presence in presences.push.into_iter().take(MAX_ENTRIES) {
-            if presence.user_id.server_name() != origin
-                || self.rooms.user_rooms(&view, &presence.user_id).await?.is_empty()
-            {
+            if presence.user_id.server_name() != origin {
+                continue;
+            }
+            let mut rooms = view.scan(&USER_ROOMS, USER_ROOMS.under(&(&presence.user_id,))).by(1);
+            if rooms.next().await?.is_none() {
                 continue;
             }
             let state = match presence.presence.as_str() {

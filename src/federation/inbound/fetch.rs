@@ -24,6 +24,9 @@ use crate::{Call, CallError};
 const GAP: u32 = 20;
 /// Most events of an answer to that.
 const MAX_GAP: usize = 100;
+/// Bytes of such an answer, and of one with a single event: JSON may be written longer than an event may be.
+const MAX_GAP_BYTES: usize = 16 << 20;
+const MAX_EVENT_BYTES: usize = 512 << 10;
 /// Servers that are asked beside the one that sent an event.
 const MAX_OTHERS: usize = 2;
 /// Events asked for one by one; more are asked for with the whole state.
@@ -31,7 +34,7 @@ const FEW: usize = 50;
 /// Requests for single events at a time.
 const PARALLEL: usize = 8;
 /// How long somebody else may fetch for a room before others fetch on their own.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// Most events of a state that is fetched.
 const MAX_STATE: usize = 200_000;
 /// Bytes of a state that is fetched.
@@ -181,6 +184,8 @@ impl Inbound {
         servers.retain(|server| {
             server != self.rooms.server() && server != from.server && self.client.backoff().until(server).is_none()
         });
+        // By chance: nobody is to be asked first because of its name.
+        servers.sort_by_cached_key(|_| base::random::bytes::<8>());
         servers.truncate(MAX_OTHERS);
         Ok(servers)
     }
@@ -201,7 +206,7 @@ impl Inbound {
         let mut request = get_missing_events::v1::Request::new(from.room.to_owned(), known, vec![pdu.event_id.clone()]);
         request.limit = UInt::from(GAP);
         let answer = match Call::of(request) {
-            Ok(call) => self.client.call(from.server, call).await,
+            Ok(call) => self.client.call(from.server, call.max_bytes(MAX_GAP_BYTES)).await,
             Err(error) => Err(error),
         };
         // What makes no sense tells as much as nothing.
@@ -314,7 +319,7 @@ impl Inbound {
                 let (client, server) = (self.client.clone(), server.clone());
                 async move {
                     let call = Call::of(get_event::v1::Request::new(id)).ok()?;
-                    let answer = client.call(&server, call).await.ok()?;
+                    let answer = client.call(&server, call.max_bytes(MAX_EVENT_BYTES)).await.ok()?;
                     serde_json::from_slice::<Events>(&answer.body).ok().map(|events| events.events)
                 }
             })

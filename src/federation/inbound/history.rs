@@ -2,19 +2,26 @@
 
 use std::sync::Arc;
 
+use base::Turn;
 use event::Pdu;
 use room::{Place, StatesBefore};
-use ruma::{OwnedServerName, RoomId, UInt, api::federation::backfill::get_backfill};
+use ruma::{OwnedRoomId, OwnedServerName, RoomId, UInt, api::federation::backfill::get_backfill};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Effort, Inbound, InboundError, fetch::From, junk::Whose};
+use super::{
+    Effort, Inbound, InboundError,
+    fetch::{From, PATIENCE},
+    junk::Whose,
+};
 use crate::Call;
 
 /// Events asked for at a time.
 pub(super) const PAGE: u32 = 100;
 /// How long a server may take: a user waits.
 pub(super) const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+/// Bytes of such a page: JSON may be written longer than events may be.
+pub(super) const MAX_BYTES: usize = 16 << 20;
 /// Servers that are asked before giving up.
 const MAX_SERVERS: usize = 4;
 
@@ -30,7 +37,7 @@ impl Inbound {
     /// # Errors
     /// When storage fails. Servers that do not answer are passed over.
     pub async fn backfill(&self, room_id: &RoomId, place: Place) -> Result<bool, InboundError> {
-        let _turn = self.history.of(room_id.to_owned()).await;
+        let Some(_turn) = self.history_turn(room_id).await else { return Ok(false) };
         let view = self.db.view();
         let room = self.rooms.num(&view, room_id).await?;
         let Some(gap) = self.rooms.gap_before(&view, room, place).await? else { return Ok(false) };
@@ -41,7 +48,7 @@ impl Inbound {
             let mut request = get_backfill::v1::Request::new(room_id.to_owned(), gap.missing.clone(), UInt::from(PAGE));
             request.v.truncate(20);
             let answer = match Call::of(request) {
-                Ok(call) => self.client.call(&server, call.timeout(TIMEOUT)).await,
+                Ok(call) => self.client.call(&server, call.timeout(TIMEOUT).max_bytes(MAX_BYTES)).await,
                 Err(error) => Err(error),
             };
             let events = match answer.map(|answer| serde_json::from_slice::<Events>(&answer.body)) {
@@ -58,6 +65,11 @@ impl Inbound {
             }
         }
         Ok(false)
+    }
+
+    /// Waits until nobody else fetches history of a room; `None` when that takes too long, as a user waits.
+    pub(super) async fn history_turn(&self, room: &RoomId) -> Option<Turn<OwnedRoomId>> {
+        tokio::time::timeout(PATIENCE, self.history.of(room.to_owned())).await.ok().flatten()
     }
 
     /// Puts fetched events before a gap, after asking for the state where it cannot be told.
@@ -88,7 +100,8 @@ impl Inbound {
         let creator = self.rooms.info(view, room).await?.creator.server_name().to_owned();
         let mut servers = self.rooms.servers_in(view, room).await?;
         servers.retain(|server| server != self.rooms.server() && self.client.backoff().until(server).is_none());
-        servers.sort_by_key(|server| *server != creator);
+        // The others by chance: nobody is to be asked first because of its name.
+        servers.sort_by_cached_key(|server| (*server != creator, base::random::bytes::<8>()));
         servers.truncate(MAX_SERVERS);
         tracing::debug!(room = %room_id, servers = servers.len(), "asking for history");
         Ok(servers)

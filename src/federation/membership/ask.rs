@@ -16,6 +16,8 @@ use crate::{Call, CallError, client::Answer as Reply};
 
 /// How long a server may take for a template.
 const TEMPLATE_TIME: Duration = Duration::from_secs(20);
+/// Bytes of the largest template.
+const TEMPLATE_BYTES: usize = 1 << 20;
 /// How long a server may take to let somebody into a large room.
 const ENTRY_TIME: Duration = Duration::from_secs(300);
 /// Bytes of the largest state that is taken.
@@ -53,7 +55,7 @@ impl Memberships {
         wish: Wish<'_>,
         known: Option<&RoomVersionId>,
     ) -> Result<Made> {
-        let call = template_call(wish)?.timeout(TEMPLATE_TIME).urgent();
+        let call = template_call(wish)?.timeout(TEMPLATE_TIME).max_bytes(TEMPLATE_BYTES).urgent();
         let reply = self.client.call(server, call).await.map_err(incompatible)?;
         let proposal: Proposal = reply.json()?;
         let version = proposal.room_version.or_else(|| known.cloned()).unwrap_or(RoomVersionId::V1);

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::{Call, CallError};
 
+/// Bytes of the largest answer to an invite.
+const SIGNED_BYTES: usize = 1 << 20;
+
 #[derive(Deserialize)]
 struct Signed {
     event: Box<RawValue>,
@@ -64,7 +67,7 @@ impl Memberships {
         let call = |version: &str, body: &Value| {
             let path =
                 format!("/_matrix/federation/{version}/invite/{}/{}", escaped(&pdu.room_id), escaped(&pdu.event_id));
-            Call::put(path, body.to_string()).urgent()
+            Call::put(path, body.to_string()).max_bytes(SIGNED_BYTES).urgent()
         };
         let signed: Signed = match self.client.call(server, call("v2", &body)).await {
             Ok(reply) => reply.json()?,

@@ -1,12 +1,15 @@
 //! What another server can make us keep.
 
+use event::{Draft, Place};
 use kv::Read;
+use ruma::{MilliSecondsSinceUnixEpoch, RoomId, RoomVersionId, UInt, UserId};
+use serde_json::{json, value::to_raw_value};
 
 use super::{
     super::{junk::Whose, received::KEPT},
-    rig::{Rig, server},
+    rig::{NOW, Rig, server, signer},
 };
-use crate::tables::ANSWERED;
+use crate::{MembershipError, Memberships, membership::IncomingInvite, tables::ANSWERED};
 
 #[tokio::test(start_paused = true)]
 async fn only_the_last_transactions_of_a_server_are_remembered_and_only_for_a_while() {
@@ -61,4 +64,44 @@ async fn a_server_that_made_us_keep_too_much_is_not_asked_for_states() {
     let results = rig.push("b.test", "1", &[&pushed]).await;
     assert!(results[pushed.event_id.as_str()]["error"].is_string(), "{results}");
     assert!(!rig.has(&told).await && !rig.has(&pushed).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_has_at_most_so_many_invites_of_other_servers() {
+    const MOST: usize = 500;
+    let rig = Rig::new().await;
+    let memberships = Memberships::new(rig.rooms.clone(), rig.inbound.client.clone(), rig.inbound.checks().clone());
+    let rules = event::rules(&RoomVersionId::V11).unwrap();
+    let (bob, content) = (UserId::parse("@bob:b.test").unwrap(), json!({ "membership": "invite" }));
+    let invite = async |n: usize, user: &str| {
+        let room_id = RoomId::parse(format!("!room{n}:b.test")).unwrap();
+        let draft = Draft::state("m.room.member".into(), user, to_raw_value(&content).unwrap());
+        let place = Place {
+            room_id: Some(&room_id),
+            sender: &bob,
+            prev_events: &[],
+            auth_events: &[],
+            hashes: &[],
+            depth: 1,
+            origin_server_ts: MilliSecondsSinceUnixEpoch(UInt::new_saturating(NOW)),
+            random: [0; 16],
+        };
+        let pdu = draft.build(&place, &signer("b.test"), &rules).unwrap();
+        let incoming = IncomingInvite {
+            origin: server("b.test"),
+            room_id: &room_id,
+            event_id: &pdu.event_id,
+            version: RoomVersionId::V11,
+            event: pdu.json().clone(),
+            state: Vec::new(),
+        };
+        let checked = memberships.check_invite(incoming).await?;
+        memberships.take_invite(checked).await.map(drop)
+    };
+    for n in 0..MOST {
+        invite(n, "@alice:a.test").await.unwrap();
+    }
+    let one_more = invite(MOST, "@alice:a.test").await;
+    assert!(matches!(one_more, Err(MembershipError::Forbidden(_))), "{one_more:?}");
+    invite(MOST, "@dave:a.test").await.unwrap();
 }
