@@ -47,6 +47,14 @@ pub async fn put(
         flows.check_canonical_alias(&user, room, &content).await?;
     }
     if let Some(delay) = wish.delay {
+        if membership == Some(Membership::Invite) {
+            let target = invited(&flows, limits, &user, room, &req.state_key).await?;
+            if target.server_name() != rooms.server() {
+                return Err(MatrixError::invalid_param(
+                    "an invite of a user of another server cannot be delayed: their server has to sign it",
+                ));
+            }
+        }
         let draft = Draft::state(req.event_type.to_string().into(), req.state_key, content);
         return scheduled(rooms, room, &Later { sender: user, draft, once: None, delay }).await;
     }
@@ -56,12 +64,7 @@ pub async fn put(
             join(rooms, limits, room, &user, &content).await?
         }
         Some(Membership::Invite) => {
-            let target = <&UserId>::try_from(&*req.state_key);
-            let target = target.map_err(|error| MatrixError::invalid_param(error.to_string()))?;
-            if let Some(limits) = limits {
-                limit_invite(rooms, limits, (&user, target), room).await?;
-            }
-            flows.check_invitee(&user, target).await?;
+            let target = invited(&flows, limits, &user, room, &req.state_key).await?;
             match target.server_name() == rooms.server() {
                 true => None,
                 // Their server has to sign the event.
@@ -83,6 +86,22 @@ pub async fn put(
         tracing::warn!(%room, %error, "members did not keep their settings in a replaced room");
     }
     Ok(Reply(Response::new(event)).into_response())
+}
+
+/// Whom a member event invites, if `user` may invite them now.
+async fn invited<'a>(
+    flows: &Flows,
+    limits: Option<&RateLimits>,
+    user: &UserId,
+    room: &RoomId,
+    state_key: &'a str,
+) -> Result<&'a UserId, MatrixError> {
+    let target = <&UserId>::try_from(state_key).map_err(|error| MatrixError::invalid_param(error.to_string()))?;
+    if let Some(limits) = limits {
+        limit_invite(&flows.rooms, limits, (user, target), room).await?;
+    }
+    flows.check_invitee(user, target).await?;
+    Ok(target)
 }
 
 /// Joins the way that `/join` does: a restricted room wants to know who lets the user in. `None` if they are in it
