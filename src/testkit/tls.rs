@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, service::service_fn};
@@ -108,6 +109,15 @@ impl FakeServer {
         names: &[&str],
         answer: impl Fn(&Request<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
+        Self::start_slow(authority, names, move |request| Box::pin(std::future::ready(answer(&request)))).await
+    }
+
+    /// As [`FakeServer::start`], with answers that may take a while.
+    pub async fn start_slow(
+        authority: &Authority,
+        names: &[&str],
+        answer: impl Fn(Request<Bytes>) -> BoxFuture<'static, Response<Bytes>> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let asked = Arc::<Mutex<Vec<Asked>>>::default();
@@ -142,7 +152,7 @@ async fn serve(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     log: Arc<Mutex<Vec<Asked>>>,
-    answer: Arc<impl Fn(&Request<Bytes>) -> Response<Bytes> + Send + Sync + 'static>,
+    answer: Arc<impl Fn(Request<Bytes>) -> BoxFuture<'static, Response<Bytes>> + Send + Sync + 'static>,
 ) {
     // A client that does not trust us goes away.
     let Ok(stream) = acceptor.accept(stream).await else { return };
@@ -158,9 +168,9 @@ async fn serve(
             let mut request = Request::from_parts(parts, body);
             let path = request.uri().path_and_query().cloned().expect("a path");
             *request.uri_mut() = path.into();
-            let response = answer(&request).map(Full::new);
-            log.lock().unwrap_or_else(PoisonError::into_inner).push(Asked { request, tls_name, host });
-            Ok::<_, Infallible>(response)
+            let asked = Asked { request: request.clone(), tls_name, host };
+            log.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
+            Ok::<_, Infallible>(answer(request).await.map(Full::new))
         }
     });
     // The client says what went wrong.

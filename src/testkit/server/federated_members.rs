@@ -158,6 +158,32 @@ async fn a_restricted_room_of_another_server_lets_members_of_its_rooms_in() {
 }
 
 #[tokio::test]
+async fn a_restricted_join_goes_on_to_the_server_that_can_vouch() {
+    let servers = Federation::pair().await;
+    let third = servers.another().await;
+    let (alice, bob) = (servers.one.user("alice").await, servers.two.user("bob").await);
+    let carol = third.user("carol").await;
+    let club = room(&alice, "10", &json!({ "join_rule": "public" })).await;
+    let allow = json!([{ "type": "m.room_membership", "room_id": club }]);
+    let inner = room(&alice, "10", &json!({ "join_rule": "restricted", "allow": allow })).await;
+    alice.invite(&inner, &bob.user_id).await;
+    bob.join_via(&inner, &servers.one).await;
+    carol.join_via(&club, &servers.one).await;
+    // The second server is not in the club, and cannot know who is.
+    let refused = carol.try_join_via(&inner, &servers.two).await;
+    assert_eq!((refused.status, refused.errcode()), (StatusCode::BAD_REQUEST, "M_UNABLE_TO_AUTHORISE_JOIN".into()));
+
+    let via = format!("via=127.0.0.1:1&via={}&via={}", servers.two.name(), servers.one.name());
+    carol.post(&format!("/v3/join/{inner}?{via}"), json!({})).await;
+    let member = alice.state(&inner, "m.room.member", carol.user_id.as_str()).await;
+    assert_eq!(member["membership"], "join");
+    assert_eq!(member["join_authorised_via_users_server"], alice.user_id.as_str());
+    assert_eq!(membership(&carol, &inner, &carol).await, "join");
+    third.stop().await;
+    servers.stop().await;
+}
+
+#[tokio::test]
 async fn users_of_one_server_who_join_at_the_same_time_all_come_in() {
     let servers = Federation::pair().await;
     let (alice, room) = servers.one.user_in_room("alice").await;

@@ -1,6 +1,6 @@
 //! Events that other servers push.
 
-use std::sync::{Mutex, mpsc::channel};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::FutureExt;
@@ -8,9 +8,9 @@ use http::{Request, Response, StatusCode};
 use ruma::{OwnedEventId, UserId};
 use serde_json::{Value, json};
 use testkit::{Authority, FakeServer, Federation, escaped};
-use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::{Semaphore, mpsc::unbounded_channel};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test]
 async fn a_server_that_does_not_answer_holds_up_nobody_else_in_a_room() {
     let authority = Authority::new();
     let server = Federation::builder(&authority).in_memory().start().await;
@@ -18,14 +18,17 @@ async fn a_server_that_does_not_answer_holds_up_nobody_else_in_a_room() {
     let room = alice.create_room(json!({ "preset": "public_chat", "room_version": "11" })).await;
 
     let (told, mut asked) = unbounded_channel();
-    let (release, released) = channel::<()>();
-    let released = Mutex::new(released);
-    let silent = FakeServer::start(&authority, &["127.0.0.1"], move |request: &Request<Bytes>| {
-        if request.uri().path().contains("get_missing_events") {
-            told.send(()).unwrap();
-            released.lock().unwrap().recv().unwrap_err();
-        }
-        Response::new(Bytes::from_static(b"{}"))
+    let gate = Arc::new(Semaphore::new(0));
+    let shut = gate.clone();
+    let silent = FakeServer::start_slow(&authority, &["127.0.0.1"], move |request: Request<Bytes>| {
+        let (told, shut) = (told.clone(), shut.clone());
+        Box::pin(async move {
+            if request.uri().path().contains("get_missing_events") {
+                told.send(()).unwrap();
+                shut.acquire().await.unwrap().forget();
+            }
+            Response::new(Bytes::from_static(b"{}"))
+        })
     })
     .await;
     let name = format!("127.0.0.1:{}", silent.port());
@@ -46,7 +49,7 @@ async fn a_server_that_does_not_answer_holds_up_nobody_else_in_a_room() {
     assert_eq!(answer.json()["pdus"], json!({ message.event_id.as_str(): {} }));
     assert!((&mut pushing).now_or_never().is_none());
 
-    drop(release);
+    gate.add_permits(100);
     assert_eq!(pushing.await.status, StatusCode::OK);
     server.stop().await;
 }

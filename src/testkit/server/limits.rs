@@ -28,6 +28,7 @@ async fn strict() -> TestServer {
         user_directory: twice,
         delayed_event: twice,
         preview: twice,
+        server_invite: twice,
         ..RateLimitsConfig::default()
     };
     TestServer::builder().config(|config| config.rate_limits = limits).start().await
@@ -140,5 +141,26 @@ async fn an_invite_counts_for_who_gets_it_and_for_a_room_only_by_its_members() {
     let other = bob.create_room(json!({ "preset": "public_chat" })).await;
     let path = format!("/v3/rooms/{other}/invite");
     assert_eq!(times(&bob, Method::POST, &path, &invite).await, 1, "dave got three");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn invites_of_other_servers_are_limited_by_server_and_by_who_gets_them() {
+    let server = strict().await;
+    // None of them is good, which is found out later.
+    let invite = async |from: &str, user: &str| {
+        let remote = server.remote(from).await;
+        let event = json!({ "type": "m.room.member", "state_key": user });
+        let body = json!({ "room_version": "11", "event": event, "invite_room_state": [] });
+        let path = "/_matrix/federation/v2/invite/!room:other.test/$event";
+        remote.call(Method::PUT, path, Some(body)).await.status
+    };
+    let alice = "@alice:test.example";
+    assert_eq!(invite("a.test", alice).await, StatusCode::BAD_REQUEST);
+    assert_eq!(invite("a.test", alice).await, StatusCode::BAD_REQUEST);
+    assert_eq!(invite("a.test", "@bob:test.example").await, StatusCode::TOO_MANY_REQUESTS, "by server");
+    assert_eq!(invite("b.test", alice).await, StatusCode::BAD_REQUEST);
+    assert_eq!(invite("b.test", alice).await, StatusCode::TOO_MANY_REQUESTS, "by user");
+    assert_eq!(invite("c.test", "@bob:test.example").await, StatusCode::BAD_REQUEST);
     server.stop().await;
 }
