@@ -120,9 +120,9 @@ impl Queue {
         };
         // It may wait for its turn among those that fail.
         if waits {
-            self.make_ready(&destination)
+            self.make_ready(&destination);
         } else {
-            self.offer(&destination, |_| {})
+            self.offer(&destination, |_| {});
         }
         Ok(true)
     }
