@@ -130,8 +130,8 @@ async fn dead_servers_cost_nothing_and_a_kill_forgets_nothing_of_them() {
     for n in 1..=MESSAGES {
         say(&api, n).await;
     }
-    let files = files(&server);
-    assert!(files < FILES, "{files} files are open");
+    let open = files(&server);
+    assert!(open < FILES, "{open} files are open");
     server.kill();
     let before = Kept::read(path).await;
     assert!((MESSAGES..=MESSAGES + 1).contains(&before.outgoing), "{} rows for {MESSAGES} events", before.outgoing);
@@ -141,8 +141,8 @@ async fn dead_servers_cost_nothing_and_a_kill_forgets_nothing_of_them() {
     let api = server.api();
     say(&api, MESSAGES + 1).await;
     all_fail(&server).await;
-    let files = files(&server);
-    assert!(files < FILES, "{files} files are open");
+    let open = files(&server);
+    assert!(open < FILES, "{open} files are open");
     server.kill();
     let seconds = u32::try_from(started.elapsed().as_secs()).unwrap() + 1;
     let after = Kept::read(path).await;
