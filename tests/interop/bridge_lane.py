@@ -5,7 +5,6 @@
 Prints "N passed, M failed".
 """
 
-import argparse
 import asyncio
 import sys
 import threading
@@ -14,9 +13,9 @@ from mautrix.appservice import AppService, ASStateStore
 from mautrix.client.state_store import MemoryStateStore
 from mautrix.types import EventType, TextMessageEventContent
 
+import lane
 from person import Person, Refused, eventually
-from servers import Hearth, World
-from table import Table
+from servers import Hearth
 
 AS_TOKEN, HS_TOKEN = "bridge-as-token", "bridge-hs-token"
 EVENTS = 300
@@ -240,25 +239,9 @@ STEPS = [
 ]
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("hearth")
-    parser.add_argument("--keep", action="store_true", help="keep data and logs of the server")
-    # What is for the other lanes is none of ours.
-    options, _ = parser.parse_known_args()
-    world = World()
-    table = Table(["bridge"])
-    ended = False
-    try:
-        town = Town(world, options.hearth)
-        for step in STEPS:
-            table.run("bridge", step, town)
-        table.show()
-        ended = True
-    finally:
-        world.end(keep=options.keep or table.failed or not ended)
-    return 1 if table.failed else 0
+def converse(world, options):
+    return lane.go_through(STEPS, "A bridge", Town(world, options.binary))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(lane.run(converse))

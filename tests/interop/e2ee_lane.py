@@ -5,28 +5,14 @@
 Runs in Synapse's environment (run.sh makes it). Prints steps, and "N passed, M failed".
 """
 
-import argparse
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import lane
 from person import Person
-from servers import Hearth, Synapse, World
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("binary")
-    parser.add_argument("--keep", action="store_true", help="keep data and logs of the servers")
-    options = parser.parse_args()
-    world = World()
-    failed = True
-    try:
-        failed = converse(world, options)
-    finally:
-        world.end(keep=options.keep or failed)
-    return 1 if failed else 0
+from servers import Hearth, Synapse
 
 
 def converse(world, options):
@@ -53,4 +39,4 @@ def converse(world, options):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(lane.run(converse))

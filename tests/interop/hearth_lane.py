@@ -5,16 +5,15 @@
 A proxy under the name of each server writes down the transactions. Prints "N passed, M failed".
 """
 
-import argparse
 import json
 import sys
 import threading
 
+import lane
 import mail
 from person import Person, eventually
 from proxy import Proxy
-from servers import Hearth, World
-from table import Table
+from servers import Hearth
 
 ROOMS = 4
 EVENTS = 1000
@@ -173,26 +172,9 @@ STEPS = [
 ]
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("binary")
-    parser.add_argument("--keep", action="store_true", help="keep data and logs of the servers")
-    # What is for the other lane is none of ours.
-    options, _ = parser.parse_known_args()
-    world = World()
-    table = Table([""])
-    ended = False
-    try:
-        pair = Pair(world, options.binary)
-        for step in STEPS:
-            table.run("", step, pair)
-        print("\nTwo Hearths")
-        table.show()
-        ended = True
-    finally:
-        world.end(keep=options.keep or table.failed or not ended)
-    return 1 if table.failed else 0
+def converse(world, options):
+    return lane.go_through(STEPS, "Two Hearths", Pair(world, options.binary))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(lane.run(converse))

@@ -6,34 +6,19 @@ Runs in Synapse's environment (run.sh makes it). Prints a table of steps, per ro
 "N passed, M failed".
 """
 
-import argparse
 import sys
 
+import lane
 import outages
 import people
 import rooms
 from outages import Outages
 from person import Person
 from rooms import Room
-from servers import Hearth, Synapse, World
+from servers import Hearth, Synapse
 from table import Table
 
 VERSIONS = ["6", "9", "10", "11", "12"]
-
-
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("binary")
-    parser.add_argument("--versions", default=",".join(VERSIONS), help="room versions, with commas")
-    parser.add_argument("--keep", action="store_true", help="keep data and logs of the servers")
-    options = parser.parse_args()
-    world = World()
-    failed = True
-    try:
-        failed = converse(world, options)
-    finally:
-        world.end(keep=options.keep or failed)
-    return 1 if failed else 0
 
 
 def converse(world, options):
@@ -45,7 +30,7 @@ def converse(world, options):
         server.start()
     alice, carl = Person(hearth, "alice"), Person(hearth, "carl")
     bob, dora = Person(synapse, "bob"), Person(synapse, "dora")
-    versions = options.versions.split(",")
+    versions = options.versions.split(",") if options.versions else VERSIONS
     built = [Room(version, *cast) for version in versions for cast in ((alice, bob, dora), (bob, alice, carl))]
     table = Table([short(room) for room in built] + ["H>S", "S>H"])
     for room in built:
@@ -70,4 +55,4 @@ def short(room):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(lane.run(converse))
