@@ -18,6 +18,7 @@ impl Flows {
     /// [`ProfileError::UnknownUser`], [`crate::FlowError::Remote`].
     pub async fn profile_of(&self, user: &UserId) -> Result<Map<String, Value>> {
         if user.server_name() == self.rooms.server() {
+            // An application service may bring somebody who is not known yet.
             self.is_active(user).await?;
             return Ok(self.profiles.get(user).await?);
         }
