@@ -1,10 +1,18 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use event::Draft;
+use event::{Draft, Pdu};
+use futures::{FutureExt, future::BoxFuture};
+use ruma::{RoomVersionId, ServerName};
 use serde_json::json;
 
-use super::rig::{Rig, raw, user};
-use crate::{DelayError, Delayed, DelayedAction, DelayedEnd, Later, Once, Outcome, RoomError};
+use super::{
+    pair::Pair,
+    rig::{Rig, raw, user},
+};
+use crate::{
+    AskPolicy, CreateRoom, DelayError, Delayed, DelayedAction, DelayedEnd, Later, Once, Outcome, PolicyError, Preset,
+    RoomError,
+};
 
 fn later(sender: &str, body: &str, delay: u64) -> Later {
     let content = json!({ "msgtype": "m.text", "body": body });
@@ -121,4 +129,33 @@ async fn delays_have_limits() {
     let join = Draft::state("m.room.member".into(), user("alice"), raw(&json!({ "membership": "join" })));
     let join = rig.rooms.schedule(&rig.id, &Later { draft: join, ..later("bob", "", 1) }).await;
     assert!(matches!(join, Err(DelayError::NotDelayable(_))));
+}
+
+/// A policy server that never answers.
+struct Silent;
+
+impl AskPolicy for Silent {
+    fn ask<'a>(&'a self, _: &'a ServerName, _: &'a Pdu) -> BoxFuture<'a, Result<String, PolicyError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_the_policy_server_of_another_room() {
+    let mut pair = Pair::new(RoomVersionId::V11).await;
+    let policy = json!({ "via": "b.test", "public_keys": { "ed25519": pair.b.signer.public_key_base64() } });
+    pair.set(&pair.a, "alice:a.test", "m.room.policy", &policy).await;
+    pair.a = pair.a.with_policy_servers(Arc::new(Silent));
+    let alice = user("alice:a.test");
+    let open = pair.a.create(&CreateRoom::new(alice.clone(), Preset::PublicChat)).await.unwrap();
+    let mut ids = Vec::new();
+    for room in [&pair.id, &open] {
+        ids.push(pair.a.schedule(room, &later("alice:a.test", "x", 0)).await.unwrap());
+    }
+    let mut sending = Box::pin(pair.a.send_due());
+    let ended = async |id: &str| pair.a.delayed(&pair.a.db().view(), &alice, id).await.unwrap().end.is_some();
+    assert!((&mut sending).now_or_never().is_none());
+    assert_eq!((ended(&ids[0]).await, ended(&ids[1]).await), (false, true));
+    assert_eq!(sending.await.unwrap(), Duration::ZERO);
+    assert!(!ended(&ids[0]).await, "it is tried again");
 }

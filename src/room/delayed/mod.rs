@@ -1,14 +1,14 @@
 //! Events of local users that are sent later: MSC4140.
 //!
-//! Whether a user may send an event is decided when it is sent, without the room's policy server: it could not be asked
-//! within the transaction, and other servers ask it. Each one is sent, or cancelled, in one transaction with its own
-//! row, so no restart and no second node sends it twice. It is kept for a while after that, so that its user can see
-//! what came of it.
+//! Whether a user may send an event is decided when it is sent. Each one is sent, or cancelled, in one transaction with
+//! its own row, so no restart and no second node sends it twice; one that a policy server has to sign first is sent by a
+//! transaction id of its own. It is kept for a while after that, so that its user can see what came of it.
 
 mod change;
 mod row;
 mod run;
 mod schedule;
+mod signed;
 
 pub use change::DelayedAction;
 pub use row::{Delayed, DelayedEnd, Outcome};

@@ -2,10 +2,9 @@ use std::time::Duration;
 
 use kv::Read;
 
-use super::{DelayError, Delayed, Outcome, Result, schedule};
+use super::{DelayError, Delayed, Outcome, Result, schedule, signed::ToSign};
 use crate::{
-    Once, Outgoing, PolicyServer, RoomError, Rooms,
-    num::RoomNum,
+    Once, Outgoing, RoomError, Rooms,
     tables::{DELAYED, DELAYED_DUE, DELAYED_TXNS},
 };
 
@@ -36,26 +35,44 @@ impl Rooms {
     /// # Errors
     /// When storage fails; what is left is due still.
     pub async fn send_due(&self) -> kv::Result<Duration> {
-        loop {
+        let (mut range, mut to_sign) = (DELAYED_DUE.all(), ToSign::new());
+        let wait = loop {
             let now = self.clock.now();
             let view = self.db.view();
-            let next = view.scan(&DELAYED_DUE, DELAYED_DUE.all()).by(AT_ONCE).first(AT_ONCE).await?;
+            let next = view.scan(&DELAYED_DUE, range).by(AT_ONCE).first(AT_ONCE).await?;
             drop(view);
             let due = next.iter().take_while(|((at, _), ())| *at <= now).count();
             for ((_, id), ()) in next.iter().take(due) {
-                self.handle_due(id).await?;
+                self.handle_due(id, &mut to_sign).await?;
             }
-            if due < AT_ONCE {
-                let wait = next.get(due).map(|((at, _), ())| Duration::from_millis(at.saturating_sub(now)));
-                return Ok(wait.unwrap_or(LOOK_AGAIN).min(LOOK_AGAIN));
+            match (next.get(due), next.last()) {
+                (Some(((at, _), ())), _) => break Duration::from_millis(at.saturating_sub(now)).min(LOOK_AGAIN),
+                (None, Some((last, ()))) if due == AT_ONCE => range = DELAYED_DUE.after(&(), last),
+                (None, _) => break LOOK_AGAIN,
             }
+        };
+        if to_sign.is_empty() {
+            return Ok(wait);
         }
+        self.send_signed(to_sign).await?;
+        // That took its time.
+        Ok(Duration::ZERO)
     }
 
-    async fn handle_due(&self, id: &str) -> kv::Result<()> {
+    /// Sends one that is due, or forgets it; one that others have to sign is put to those.
+    async fn handle_due(&self, id: &str, to_sign: &mut ToSign) -> kv::Result<()> {
         if self.forget_delayed(id).await? {
             return Ok(());
         }
+        match self.room_to_ask(id).await? {
+            Some(room) => to_sign.entry(room).or_default().push(id.to_owned()),
+            None => self.try_delayed(id).await?,
+        }
+        Ok(())
+    }
+
+    /// Sends one if it is due, and says so if it cannot be sent.
+    pub(super) async fn try_delayed(&self, id: &str) -> kv::Result<()> {
         match self.send_delayed(id, false).await {
             Err(DelayError::Store(error) | DelayError::Room(RoomError::Store(error))) => Err(error),
             Err(error) => {
@@ -136,35 +153,5 @@ impl Rooms {
         .await?;
         drop(turn);
         Ok(pending.durable().await?)
-    }
-    /// As [`Rooms::append_delayed`], with the signature of the room's policy server.
-    async fn send_delayed_signed(
-        &self,
-        id: &str,
-        room: RoomNum,
-        policy: &PolicyServer,
-        out: &Outgoing,
-        early: bool,
-    ) -> Result<()> {
-        let moment = self.moment();
-        let row = self.db.view().get(&DELAYED, id).await?.ok_or(DelayError::Unknown)?;
-        match row.end.as_ref().map(|end| &end.outcome) {
-            None => {}
-            Some(Outcome::Sent(_)) => return Ok(()),
-            Some(_) => return Err(DelayError::Ended),
-        }
-        if !early && row.due() > moment.now {
-            return Ok(());
-        }
-        let event_id = self.send_recommended(room, policy, out, moment).await?;
-        kv::retry(|| async {
-            let mut tx = self.db.begin();
-            if let Some(row) = tx.get(&DELAYED, id).await?.filter(|row| row.end.is_none()) {
-                schedule::end(&mut tx, id, &row, moment.now, Outcome::Sent(event_id.clone()));
-            }
-            tx.commit().await
-        })
-        .await?;
-        Ok(())
     }
 }
