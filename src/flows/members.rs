@@ -64,6 +64,9 @@ impl Flows {
             // An account must end though one of its rooms is broken.
             tracing::warn!(%user, %error, "a deactivated user is still in some rooms");
         }
+        if erase {
+            self.rooms.erase(user).await?;
+        }
         Ok(self.accounts.deactivate(user, erase).await?)
     }
 }

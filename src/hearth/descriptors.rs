@@ -12,6 +12,9 @@ pub(crate) fn raise() {
     // No limit is none to worry about.
     let reached = if raised.is_ok() { maximum } else { current }.unwrap_or(u64::MAX);
     if reached < FEW {
-        tracing::warn!(open_files = reached, "few clients can connect at a time: raise the limit, as LimitNOFILE= of systemd");
+        tracing::warn!(
+            open_files = reached,
+            "few clients can connect at a time: raise the limit, as LimitNOFILE= of systemd"
+        );
     }
 }

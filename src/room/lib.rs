@@ -25,6 +25,7 @@ mod compose;
 mod create;
 mod delayed;
 pub mod directory;
+mod erased;
 mod error;
 pub mod filter;
 pub mod handshake;

@@ -8,7 +8,7 @@ use ruma::{RoomVersionId, ServerName};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use crate::{AskPolicy, Projection, caches::Caches, num::RoomNum, tables::LEASES};
+use crate::{AskPolicy, Projection, caches::Caches, erased::Erased, num::RoomNum, tables::LEASES};
 
 /// Room numbers leased at a time.
 const LEASE: u64 = 256;
@@ -50,6 +50,7 @@ pub struct Rooms {
     pub(crate) turns: Turns<RoomNum>,
     /// Rung when an event is delayed.
     pub(crate) alarm: Arc<Notify>,
+    pub(crate) erased: Erased,
     lease: Arc<Mutex<std::ops::Range<u64>>>,
 }
 
@@ -79,6 +80,7 @@ impl Rooms {
             ask_policy: None,
             turns: Turns::default(),
             alarm: Arc::default(),
+            erased: Erased::default(),
             lease: Arc::default(),
         }
     }

@@ -123,8 +123,12 @@ pub struct EventRef {
 }
 kv::value!(EventRef);
 
+/// Users whose events newcomers do not see.
+pub const ERASED: Table<OwnedUserId, ()> = Table::new(0x0358, "room.erased", 1);
+
 /// For the schema check.
 pub const ALL: &[TableInfo] = &[
+    ERASED.info(),
     ROOM_IDS.info(),
     ROOMS.info(),
     TIPS.info(),

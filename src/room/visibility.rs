@@ -8,7 +8,7 @@ use ruma::{DeviceId, OwnedUserId, UserId};
 use serde::Deserialize;
 
 use crate::{
-    EventRow, Membership, Result, Rooms,
+    EventRow, Membership, Result, Rooms, erased,
     ingest::DUMMY,
     num::{EventNum, Place, RoomNum},
     state::{Root, StateKey},
@@ -184,7 +184,8 @@ impl Rooms {
     }
 
     /// The rows that the viewer may see by the history visibility at each event, in their order. Messages of
-    /// ignored users, redactions that did not take effect, and what has no place in the timeline are left out.
+    /// ignored users, redactions that did not take effect, and what has no place in the timeline are left out. Of
+    /// senders who were erased, those see the content who were in the room then.
     ///
     /// # Errors
     /// When storage fails.
@@ -205,13 +206,17 @@ impl Rooms {
             member: self.track_member(read, room, viewer.user).await?,
         };
         let held = self.held(read, room, &rows).await?;
+        let erased = self.erased().await?;
         let mut seen = Vec::with_capacity(rows.len());
         for (num, row) in rows {
             let ignored = row.event.state_key().is_none() && viewer.ignores(row.event.sender());
             let ignored = ignored || row.event.kind() == DUMMY;
-            if row.meta.is_shown() && !ignored && !held.contains(&num) && sight.sees(self, read, room, &row).await? {
-                seen.push((num, row));
+            if !row.meta.is_shown() || ignored || held.contains(&num) || !sight.sees(self, read, room, &row).await? {
+                continue;
             }
+            let whole = !erased::is_in(&erased, row.event.sender())
+                || sight.member.at(self, read, room, row.meta.before).await? == Membership::Join;
+            seen.push((num, if whole { row } else { self.emptied(read, room, row).await? }));
         }
         Ok(seen)
     }

@@ -1,6 +1,7 @@
 //! Rooms as their users see them, on the in-memory engine.
 
 mod delayed;
+mod erased;
 mod handshake;
 mod ingest;
 mod lists;

@@ -6,7 +6,7 @@ use kv::Read;
 use ruma::{ServerName, UserId};
 
 use crate::{
-    EventRow, HistoryVisibility, Membership, Result, Rooms,
+    EventRow, HistoryVisibility, Membership, Result, Rooms, erased,
     lookup::rules,
     num::{EventNum, RoomNum},
     row::Placement,
@@ -47,7 +47,10 @@ impl<'a> ServerSight<'a> {
             return Ok(true);
         }
         let before = row.meta.before;
-        let visibility = self.visibility.at(rooms, read, room, before).await?;
+        let visibility = match erased::is_in(&*rooms.erased().await?, row.event.sender()) {
+            true => HistoryVisibility::Joined,
+            false => self.visibility.at(rooms, read, room, before).await?,
+        };
         if self.shows(rooms, read, room, visibility, before).await? {
             return Ok(true);
         }
