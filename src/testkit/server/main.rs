@@ -19,6 +19,7 @@ mod coverage;
 mod edge;
 mod ephemeral;
 mod federated_devices;
+mod federated_ephemeral;
 mod federated_members;
 mod federation_auth;
 mod federation_client;

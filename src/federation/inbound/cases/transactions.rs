@@ -1,8 +1,11 @@
 //! Transactions as a whole, and EDUs.
 
+use event::{Draft, Place};
+use room::{CreateRoom, Preset};
+use ruma::{RoomId, RoomVersionId, UserId};
 use serde_json::json;
 
-use super::rig::{Rig, json, server};
+use super::rig::{Rig, json, server, signer};
 use crate::InboundError;
 
 #[tokio::test(start_paused = true)]
@@ -78,6 +81,43 @@ async fn an_event_whose_content_was_changed_on_the_way_is_taken_without_it() {
     let view = rig.db.view();
     let at = rig.rooms.locate(&view, &sent.event_id).await.unwrap().unwrap();
     assert_eq!(rig.rooms.row(&view, at.room, at.num).await.unwrap().event.content(), "{}");
+}
+
+/// MSC4307: what allows an event has to be of its room.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_names_what_allows_it_in_another_room_is_rejected() {
+    let rig = Rig::new().await;
+    let alice = UserId::parse("@alice:a.test").unwrap();
+    let new = CreateRoom { version: Some(RoomVersionId::V11), ..CreateRoom::new(alice, Preset::PublicChat) };
+    let other = rig.rooms.create(&new).await.unwrap();
+    let levels = async |room: &RoomId| {
+        let view = rig.db.view();
+        let num = rig.rooms.num(&view, room).await.unwrap();
+        let tip = rig.rooms.tip(&view, num).await.unwrap();
+        let found = rig.rooms.state_event(&view, num, tip.state, "m.room.power_levels", "").await.unwrap();
+        found.unwrap().event_id.clone()
+    };
+    let (ours, foreign) = (levels(&rig.id).await, levels(&other).await);
+    let good = rig.message("bob:b.test", "hello", None).await;
+    assert!(good.auth_events.contains(&ours));
+    let auth: Vec<_> =
+        good.auth_events.iter().map(|id| if *id == ours { foreign.clone() } else { id.clone() }).collect();
+    let place = Place {
+        room_id: Some(&rig.id),
+        sender: &good.sender,
+        prev_events: &good.prev_events,
+        auth_events: &auth,
+        hashes: &[],
+        depth: good.depth,
+        origin_server_ts: good.origin_server_ts,
+        random: [0; 16],
+    };
+    let rules = event::rules(&RoomVersionId::V11).unwrap();
+    let draft = Draft::message(good.kind.clone(), good.content.clone());
+    let bad = draft.build(&place, &signer("b.test"), &rules).unwrap();
+    let results = rig.push("b.test", "1", &[&bad, &good]).await;
+    assert!(results[bad.event_id.as_str()]["error"].is_string(), "{results}");
+    assert!(!rig.shows(&bad).await && rig.shows(&good).await);
 }
 
 fn typing_in(rig: &Rig) -> Vec<ruma::OwnedUserId> {

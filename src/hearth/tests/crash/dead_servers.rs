@@ -127,6 +127,19 @@ async fn dead_servers_cost_nothing_and_a_kill_forgets_nothing_of_them() {
     let api = server.api();
     say(&api, 0).await;
     all_fail(&server).await;
+    let told = metrics(&server).await;
+    for figure in [
+        "destinations{state=\"waiting\"}",
+        "destinations{state=\"sending\"}",
+        "queued{kind=\"pdu\"}",
+        "queued{kind=\"edu\"}",
+        "lag_events",
+        "transactions_total{result=\"failed\"}",
+        "failures_total{kind=\"unreachable\"}",
+        "requests_total{outcome=\"unreachable\"}",
+    ] {
+        assert!(told.contains(&format!("hearth_federation_{figure} ")), "{figure} is missing in {told}");
+    }
     for n in 1..=MESSAGES {
         say(&api, n).await;
     }
