@@ -44,7 +44,8 @@ async fn a_join_carries_what_its_user_adds() {
         let path = if path == "join" { format!("/v3/join/{room}") } else { format!("/v3/rooms/{room}/join") };
         bob.post(&path, json!({ "foo": "bar", "reason": "tea", "avatar_url": "mxc://x/y" })).await;
         let member = bob.get(&format!("/v3/rooms/{room}/state/m.room.member/{}", bob.user_id)).await;
-        assert_eq!(member, json!({ "membership": "join", "foo": "bar", "reason": "tea" }));
+        let expected = json!({ "membership": "join", "displayname": "bob", "foo": "bar", "reason": "tea" });
+        assert_eq!(member, expected);
         let body = json!({ "membership": "join", "displayname": "Bob here", "reason": "why", "foo": "baz" });
         let path = format!("/v3/rooms/{room}/state/m.room.member/{}", bob.user_id);
         bob.put(&path, body.clone()).await;

@@ -110,7 +110,7 @@ async fn knocks_are_answered_by_invites() {
     let knocked = bob.post("/v3/knock/%23door:test.example", json!({ "reason": "hello" })).await;
     assert_eq!(knocked, json!({ "room_id": room }));
     let member = state(&alice, &room, &format!("m.room.member/{}", bob.user_id)).await;
-    assert_eq!(member, json!({ "membership": "knock", "reason": "hello" }));
+    assert_eq!(member, json!({ "membership": "knock", "displayname": "bob", "reason": "hello" }));
     alice.invite(&room, &bob.user_id).await;
     bob.join(&room).await;
     server.stop().await;
