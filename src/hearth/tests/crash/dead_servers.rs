@@ -1,4 +1,4 @@
-//! A thousand servers that cannot be reached: `kill -9` forgets nothing of them, they cost neither files nor rows, and
+//! Two thousand servers that cannot be reached: `kill -9` forgets nothing of them, they cost neither files nor rows, and
 //! they are not tried all at once.
 
 use std::{
@@ -23,7 +23,7 @@ use serde_json::json;
 
 use crate::process::{Api, Process, text};
 
-const MANY: u32 = 1000;
+const MANY: u32 = 2_000;
 const MESSAGES: usize = 20;
 /// Files that a server has open besides those for servers which it tries.
 const FILES: usize = 300;
