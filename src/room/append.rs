@@ -11,7 +11,7 @@ use crate::{
     num::{EventNum, Place, RoomNum},
     row::{Extremity, Placement, Transaction, Verdict},
     state::{Root, keys},
-    tables::{EVENT_IDS, EVENTS, EventRef, ROOM_STREAM, STREAM, TIMELINE, TIPS},
+    tables::{EVENT_IDS, EVENTS, EventRef, FORKED, ROOM_STREAM, STREAM, TIMELINE, TIPS},
 };
 
 /// Where an authorized event comes down, and what the room is like with it.
@@ -90,6 +90,9 @@ impl Rooms {
 
         let slot = tx.stamp();
         self.write_event(tx, room, info, pdu, num, &meta).await?;
+        if old != before {
+            tx.put(&FORKED, (room, num), &old);
+        }
         publish(tx, room, num, slot);
         self.settle(tx, room, num).await?;
         let members = if (old, state) == (before, after) {

@@ -11,7 +11,7 @@ use crate::{
     EventRow, Membership, Result, RoomError, RoomInfo, Rooms, Tip, UserRoom,
     num::{EventNum, RoomNum},
     state::{Root, StateKey, Trees, keys},
-    tables::{EVENT_IDS, EVENTS, EventRef, MEMBERS, ROOM_IDS, ROOMS, TIPS, USER_ROOMS},
+    tables::{EVENT_IDS, EVENTS, EventRef, FORKED, MEMBERS, ROOM_IDS, ROOMS, TIPS, USER_ROOMS},
 };
 
 /// A member of a room and the event that says so.
@@ -259,6 +259,15 @@ impl Rooms {
         // The tree after a state event was written when it was appended; computing its name writes it nowhere.
         let mut scratch = self.db.begin();
         Ok(self.trees(room).insert(&mut scratch, row.meta.before, key, num.0).await?)
+    }
+
+    /// The state that a room had when an event came: what its members knew until then. Where servers spoke at once, that
+    /// is not the state before the event.
+    ///
+    /// # Errors
+    /// When storage fails.
+    pub async fn state_when(&self, read: &impl Read, room: RoomNum, num: EventNum, row: &EventRow) -> Result<Root> {
+        Ok(read.peek(&FORKED, (room, num)).await?.unwrap_or(row.meta.before))
     }
 
     /// A user's part in a room, with the position of its last change.

@@ -32,6 +32,8 @@ pub const STREAM: Table<Stamp, EventRef> = Table::new(0x0306, "room.stream", 1);
 pub const ROOM_STREAM: Table<(RoomNum, Stamp), EventNum> = Table::new(0x0307, "room.room_stream", 1);
 /// Nodes of state trees by their hash.
 pub const STATE_NODES: Table<(RoomNum, Root), bytes::Bytes> = Table::new(0x0308, "room.state_nodes", 1);
+/// The state that a room had when an event came, where that is not the state before the event.
+pub const FORKED: Table<(RoomNum, EventNum), Root> = Table::new(0x0312, "room.forked", 1);
 /// Number of an event type in its room.
 pub const STATE_TYPES: Table<(RoomNum, String), u32> = Table::new(0x0309, "room.state_types", 1);
 /// Number of a state key under its type.
@@ -145,6 +147,7 @@ pub const ALL: &[TableInfo] = &[
     USER_ROOMS.info(),
     USER_CHANGES.info(),
     SENT.info(),
+    FORKED.info(),
     TRANSACTIONS.info(),
     LEASES.info(),
     INVITE_STATES.info(),

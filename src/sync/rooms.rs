@@ -323,7 +323,10 @@ impl<'a> Context<'a> {
         let num = candidate.row.value.event;
         let own = (num, self.rooms_handle().row(self.view, candidate.room, num).await?);
         let timeline = self.present(candidate.room, &[own], false).await?;
-        Ok(RoomPart { listed: true, state_after: self.request.state_after, timeline, ..RoomPart::default() })
+        let state_after = self.request.state_after;
+        // Who takes no state from timelines would not notice.
+        let state = if state_after.is_some() { timeline.clone() } else { Vec::new() };
+        Ok(RoomPart { listed: true, state_after, state, timeline, ..RoomPart::default() })
     }
 
     /// Whether an invite comes from somebody whom the user ignores, or whose invites are not to be shown.

@@ -221,3 +221,25 @@ async fn a_told_state_does_not_bring_back_what_was_replaced() {
     assert!(now.contains(&closed.event_id), "the join rules went back");
     assert!(now.contains(&left.event_id), "who left came back");
 }
+
+#[tokio::test]
+async fn what_a_room_was_when_an_event_of_another_branch_came_is_known() {
+    let pair = Pair::new(RoomVersionId::V11).await;
+    let late = pair.say(&pair.b, "bob:b.test", "at the same time").await;
+    let plain = pair.set(&pair.a, "alice:a.test", "m.room.name", &json!({ "name": "Tea" })).await;
+    let view = pair.a.db().view();
+    let room = pair.a.num(&view, &pair.id).await.unwrap();
+    let known = pair.a.tip(&view, room).await.unwrap().state;
+    assert!(matches!(pair.give(&pair.a, &late).await, Ingested::Accepted(_)));
+    let view = pair.a.db().view();
+    let when = async |id| {
+        let num = pair.a.event_num(&view, room, id).await.unwrap();
+        let row = pair.a.row(&view, room, num).await.unwrap();
+        (pair.a.state_when(&view, room, num, &row).await.unwrap(), row.meta.before)
+    };
+    let (state, before) = when(&late.event_id).await;
+    assert_eq!(state, known);
+    assert_ne!(before, known, "which knew nothing of the name");
+    let (state, before) = when(&plain.event_id).await;
+    assert_eq!(state, before);
+}

@@ -1,11 +1,11 @@
 //! The state events that a client needs beside the timeline.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use kv::Read;
 use room::{
     EventNum, RoomNum, Rooms,
-    state::{Root, keys},
+    state::{Difference, Root, keys},
 };
 use ruma::UserId;
 
@@ -102,7 +102,8 @@ fn needed_members<'a>(timeline: &'a Timeline, wanted: Wanted<'a>) -> HashSet<&'a
     needed
 }
 
-/// What differs from `known` at `target`, and what changed up to `end` in events that the filter left out.
+/// What a client that has `known` needs: what differs at `target`, before the timeline, and what changed up to `end` in
+/// events that the timeline does not show.
 async fn changes(
     rooms: &Rooms,
     read: &impl Read,
@@ -113,16 +114,51 @@ async fn changes(
     shown: &HashSet<EventNum>,
 ) -> Result<Vec<EventNum>> {
     let trees = rooms.trees(room);
-    let to_target = trees.differences(read, known, target).await?;
-    let mut nums: Vec<_> = to_target.iter().filter_map(|d| d.new.map(EventNum)).collect();
-    if end != target {
-        for difference in trees.differences(read, target, end).await? {
-            if let Some(num) = difference.new.map(EventNum)
-                && !shown.contains(&num)
-            {
-                nums.push(num);
-            }
+    let before = trees.differences(read, known, target).await?;
+    let after = if end == target { Vec::new() } else { trees.differences(read, target, end).await? };
+    Ok(to_send(&before, &after, shown))
+}
+
+/// The new values of these differences that a client needs who has the old ones of the first and sees what is `shown`.
+fn to_send(before: &[Difference], after: &[Difference], shown: &HashSet<EventNum>) -> Vec<EventNum> {
+    let later: HashMap<_, _> = after.iter().map(|later| (later.key, later)).collect();
+    let earlier: HashMap<_, _> = before.iter().map(|earlier| (earlier.key, earlier)).collect();
+    let is_shown = |difference: &Difference| difference.new.is_some_and(|num| shown.contains(&EventNum(num)));
+    // Where servers spoke at once, the state before the timeline may be older than what the client has: then only what
+    // it comes to in the end counts.
+    let stays = |difference: &&Difference| later.get(&difference.key).is_none_or(|later| is_shown(later));
+    let is_new = |difference: &&Difference| {
+        !is_shown(difference) && earlier.get(&difference.key).is_none_or(|earlier| earlier.old != difference.new)
+    };
+    let all = before.iter().filter(stays).chain(after.iter().filter(is_new));
+    all.filter_map(|difference| difference.new.map(EventNum)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn differences(all: &[(u64, u64, u64)]) -> Vec<Difference> {
+        all.iter().map(|(key, old, new)| Difference { key: *key, old: Some(*old), new: Some(*new) }).collect()
+    }
+
+    #[test]
+    fn a_client_is_sent_what_it_does_not_have_and_does_not_see() {
+        let cases = [
+            // Changed before the timeline, changed in it, changed although nothing in it says so.
+            (&[(1, 10, 11)][..], &[][..], &[][..], &[11][..]),
+            (&[], &[(1, 10, 11)], &[11], &[]),
+            (&[], &[(1, 10, 11)], &[], &[11]),
+            // Changed before and in the timeline, or after without being shown.
+            (&[(1, 10, 11)], &[(1, 11, 12)], &[12], &[11]),
+            (&[(1, 10, 11)], &[(1, 11, 12)], &[], &[12]),
+            // The timeline begins on a branch that had not seen what the client has, and comes back to that.
+            (&[(1, 11, 10)], &[(1, 10, 11)], &[], &[]),
+        ];
+        for (before, after, shown, expected) in cases {
+            let shown = shown.iter().copied().map(EventNum).collect();
+            let sent = to_send(&differences(before), &differences(after), &shown);
+            assert_eq!(sent, expected.iter().copied().map(EventNum).collect::<Vec<_>>(), "{before:?} {after:?}");
         }
     }
-    Ok(nums)
 }

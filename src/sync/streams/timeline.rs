@@ -124,19 +124,19 @@ pub async fn news(
         limited = true;
     }
     let resummarized = rows.iter().any(|(_, row)| heroes::matters(row.event.kind()));
-    let oldest = rows.first().map(|(_, row)| (row.meta.place, row.meta.before));
+    let oldest = rows.first().map(|(_, row)| row.meta.place);
+    let known = match rows.first() {
+        Some((num, row)) if !limited => Some(rooms.state_when(read, room, *num, row).await?),
+        _ => first_state(rooms, read, room, span).await?,
+    };
     rows.retain(|(_, row)| keep(row));
     // With a limit of zero the client reads on from the end.
-    let mut start = oldest.map_or(Some(Place::MAX), |(place, _)| place);
+    let mut start = oldest.unwrap_or(Some(Place::MAX));
     if rows.len() > limit {
         rows.drain(..rows.len() - limit);
         limited = true;
         start = rows.first().map_or(Some(Place::MAX), |(_, row)| row.meta.place);
     }
-    let known = match (limited, oldest) {
-        (false, Some((_, before))) => Some(before),
-        _ => first_state(rooms, read, room, span).await?,
-    };
     Ok(Timeline { rows, limited, start, known, resummarized })
 }
 
@@ -172,7 +172,7 @@ async fn last_break(
     Ok(None)
 }
 
-/// The state before the first event in `span`: what the client has.
+/// The state when the first event in `span` came: what the client has.
 pub async fn first_state(rooms: &Rooms, read: &impl Read, room: RoomNum, span: Span<'_>) -> Result<Option<Root>> {
     let mut first: Option<(u64, EventNum)> = None;
     for (from, to) in span.stamps() {
@@ -184,7 +184,10 @@ pub async fn first_state(rooms: &Rooms, read: &impl Read, room: RoomNum, span: S
         }
     }
     match first {
-        Some((_, num)) => Ok(Some(rooms.row(read, room, num).await?.meta.before)),
+        Some((_, num)) => {
+            let row = rooms.row(read, room, num).await?;
+            Ok(Some(rooms.state_when(read, room, num, &row).await?))
+        }
         None => Ok(None),
     }
 }
