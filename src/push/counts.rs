@@ -164,18 +164,22 @@ impl Counts {
     pub(crate) async fn seen(&self, read: &impl Read, user: &UserId, room: RoomNum) -> Result<Seen> {
         let Some(At(joined)) = read.peek(&JOINED, (room, user)).await? else { return Ok(Seen::default()) };
         let mut seen = Seen { joined: Some(joined), floor: Some(joined), ..Seen::default() };
-        for receipt in self.receipts.of_user(read, room, user).await? {
-            let place = receipt.row.place;
-            match &receipt.thread {
-                Thread::Unthreaded => seen.floor = seen.floor.max(Some(place)),
-                Thread::Main => seen.main = seen.main.max(Some(place)),
-                Thread::Root(root) => {
-                    if let Some(root) = read.peek(&room::tables::EVENT_IDS, &**root).await?.filter(|at| at.room == room)
-                    {
-                        let far = seen.threads.entry(root.num).or_insert(place);
-                        *far = place.max(*far);
-                    }
-                }
+        let receipts = self.receipts.of_user(read, room, user).await?;
+        for receipt in &receipts {
+            let place = Some(receipt.row.place);
+            match receipt.thread {
+                Thread::Unthreaded => seen.floor = seen.floor.max(place),
+                Thread::Main => seen.main = seen.main.max(place),
+                Thread::Root(_) => {}
+            }
+        }
+        // What is read anyway needs no look at which thread it is in.
+        for receipt in receipts.iter().filter(|receipt| Some(receipt.row.place) > seen.floor) {
+            if let Thread::Root(root) = &receipt.thread
+                && let Some(root) = read.peek(&room::tables::EVENT_IDS, &**root).await?.filter(|at| at.room == room)
+            {
+                let far = seen.threads.entry(root.num).or_insert(receipt.row.place);
+                *far = receipt.row.place.max(*far);
             }
         }
         Ok(seen)

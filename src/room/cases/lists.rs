@@ -59,6 +59,49 @@ async fn a_new_room_has_its_events_in_the_order_of_the_specification() {
 }
 
 #[tokio::test]
+async fn each_preset_gives_what_the_specification_says_in_every_version() {
+    let presets = [
+        (Preset::PrivateChat, "invite", Value::from("can_join"), false),
+        (Preset::TrustedPrivateChat, "invite", Value::from("can_join"), true),
+        (Preset::PublicChat, "public", Value::Null, false),
+    ];
+    for version in [RoomVersionId::V1, RoomVersionId::V6, RoomVersionId::V11, RoomVersionId::V12] {
+        let creators_stand_above = version == RoomVersionId::V12;
+        for (preset, join_rule, guest_access, trusted) in &presets {
+            let rig = Rig::new().await;
+            let new = CreateRoom {
+                version: Some(version.clone()),
+                preset: *preset,
+                invites: vec![(user("bob"), MemberProfile::default())],
+                power_levels: object(json!({ "invite": 30 })),
+                ..new_room("alice")
+            };
+            let id = rig.rooms.create(&new).await.unwrap();
+            let view = rig.rooms.db().view();
+            let num = rig.rooms.num(&view, &id).await.unwrap();
+            let state = rig.rooms.tip(&view, num).await.unwrap().state;
+            let content = async |kind: &str| {
+                let event = rig.rooms.state_event(&view, num, state, kind, "").await.unwrap();
+                event.map(|pdu| serde_json::from_str::<Value>(pdu.content.get()).unwrap()).unwrap_or_default()
+            };
+            assert_eq!(content("m.room.join_rules").await["join_rule"], *join_rule);
+            assert_eq!(content("m.room.history_visibility").await["history_visibility"], "shared");
+            assert_eq!(content("m.room.guest_access").await["guest_access"], *guest_access);
+            let levels = content("m.room.power_levels").await;
+            assert_eq!((&levels["invite"], &levels["kick"]), (&json!(30), &json!(50)), "one is overridden");
+            let expected = match (creators_stand_above, trusted) {
+                (true, _) => json!({}),
+                (false, false) => json!({ user("alice"): 100 }),
+                (false, true) => json!({ user("alice"): 100, user("bob"): 100 }),
+            };
+            assert_eq!(levels["users"], expected);
+            let additional = if creators_stand_above && *trusted { json!([user("bob")]) } else { Value::Null };
+            assert_eq!(content("m.room.create").await["additional_creators"], additional);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_request_that_contradicts_itself_creates_nothing() {
     let rig = Rig::flaky().await;
     let bad_state =

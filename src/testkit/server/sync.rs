@@ -58,6 +58,10 @@ async fn invites_knocks_and_their_ends_have_sections_of_their_own() {
     let left = bob.sync(Some(token(&invited))).await;
     let timeline = &part(&left, "leave", &room)["timeline"];
     assert_eq!(each(timeline, "state_key"), [bob.user_id.as_str()]);
+    // Who reads state after the timeline takes none from timelines, and would have the invite still.
+    let left_after = sync(&bob, Some(token(&invited)), &json!({}), "&use_state_after=true").await;
+    let state = &part(&left_after, "leave", &room)["state_after"];
+    assert_eq!(state["events"][0]["content"]["membership"], "leave");
     assert_eq!(bob.sync(Some(token(&left))).await["rooms"], Value::Null, "told once");
     server.stop().await;
 }
