@@ -69,7 +69,7 @@ async fn what_came_late_is_not_newer_than_what_it_did_not_follow() {
     alice.send_text(&room, "1", "one").await;
     let newest = alice.send_text(&room, "2", "two").await;
     let late = bob.message(after_join, "beside one");
-    let name = bob.name(&[late.event_id.clone()], "named beside two");
+    let name = bob.name(std::slice::from_ref(&late.event_id), "named beside two");
     assert_eq!(bob.push("1", vec![late.clone(), name.clone()]).await.status, StatusCode::OK);
     alice.send(&room, "org.example.noise", "3", json!({})).await;
 
