@@ -45,3 +45,40 @@ pub(super) async fn bounded(limits: &RateLimits, server: Peer, response: Respons
         Err(error) => MatrixError::internal(&error).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use base::Clock;
+    use http::StatusCode;
+
+    use super::*;
+    use crate::RateLimitsConfig;
+
+    #[tokio::test]
+    async fn who_does_not_read_large_answers_gets_no_more_of_them() {
+        let limits = RateLimits::new(RateLimitsConfig::default(), Clock::fixed(0));
+        let large = Bytes::from(vec![b' '; 64 << 20]);
+        let answer = async |last: u8, body: &Bytes, kind: &'static str| {
+            let mut response = Body::from(body.clone()).into_response();
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+            bounded(&limits, Peer(Ipv4Addr::new(192, 0, 2, last).into()), response).await
+        };
+        let json = "application/json";
+        let mut unread = Vec::new();
+        for _ in 0..4 {
+            unread.push(answer(1, &large, json).await);
+        }
+        assert!(unread.iter().all(|response| response.status() == StatusCode::OK));
+        assert_eq!(answer(1, &large, json).await.status(), StatusCode::TOO_MANY_REQUESTS);
+        let small = Bytes::from_static(b"{}");
+        for (who, body, kind) in [(1, &small, json), (2, &large, json), (1, &large, "image/png")] {
+            assert_eq!(answer(who, body, kind).await.status(), StatusCode::OK, "{who} {kind}");
+        }
+        let read = axum::body::to_bytes(unread.remove(0).into_body(), usize::MAX).await.unwrap();
+        assert_eq!(read.len(), large.len());
+        drop(read);
+        assert_eq!(answer(1, &large, json).await.status(), StatusCode::OK);
+    }
+}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use event::{Draft, Signer};
-use room::{MemberAction, MemberChange, Membership, Outgoing, RoomError};
+use room::{Later, MemberAction, MemberChange, Membership, Outcome, Outgoing, RoomError};
 use ruma::{OwnedEventId, UserId};
 use serde_json::{json, value::to_raw_value};
 
@@ -156,4 +156,22 @@ async fn who_comes_in_through_us_needs_the_policy_server() {
     assert!(matches!(refused, Err(MembershipError::Room(RoomError::NotRecommended { .. }))), "{refused:?}");
     let joined = take("tea").await.unwrap();
     assert!(is_signed(&rig, &joined).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn delayed_events_are_signed_or_end() {
+    let rig = guarded().await;
+    let alice = UserId::parse("@alice:a.test").unwrap();
+    let mut ends = Vec::new();
+    for text in ["hello", "spam"] {
+        let content = to_raw_value(&json!({ "msgtype": "m.text", "body": text })).unwrap();
+        let draft = Draft::message("m.room.message".into(), content);
+        let later = Later { sender: alice.clone(), draft, once: None, delay: 0 };
+        let id = rig.rooms.schedule(&rig.id, &later).await.unwrap();
+        rig.rooms.send_due().await.unwrap();
+        ends.push(rig.rooms.delayed(&rig.db.view(), &alice, &id).await.unwrap().end.unwrap().outcome);
+    }
+    assert!(matches!(&ends[1], Outcome::Failed { .. }), "{:?}", ends[1]);
+    let Outcome::Sent(sent) = &ends[0] else { panic!("{:?}", ends[0]) };
+    assert!(is_signed(&rig, sent).await);
 }
