@@ -43,10 +43,9 @@ impl Told {
     /// For a response to a device that has everything up to `since`.
     pub fn teller<'a>(&self, device: Device, since: Option<&'a Positions>, upto: &Positions) -> Teller<'a> {
         let members = self.0.get_with(device, Arc::default);
-        if since.is_none() {
-            // It begins anew.
-            members.lock().clear();
-        }
+        // What it was told beyond that may have been lost, and need not be in what it is told instead. Without a token it
+        // begins anew.
+        members.lock().retain(|_, at| since.is_some_and(|since| since.reaches(at)));
         Teller { members, since, upto: Arc::new(upto.clone()) }
     }
 }

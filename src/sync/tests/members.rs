@@ -88,6 +88,28 @@ async fn a_member_who_speaks_again_is_not_told_again_unless_that_is_asked_for_or
 }
 
 #[tokio::test]
+async fn a_member_of_whom_only_a_lost_answer_told_is_told_again() {
+    let rig = Rig::new();
+    let room = rig.room("alice").await;
+    for name in ["bob", "carol", "dora", "emil"] {
+        rig.member(&room, name, MemberAction::Join).await;
+    }
+    rig.set(&room, "m.room.name", json!({ "name": "Tea" })).await;
+    rig.say(&room, "alice", "0").await;
+    let start = token(&rig.lazy(None, false).await);
+    rig.say(&room, "bob", "1").await;
+    assert_eq!(members(&rig.lazy(Some(&start), false).await, &room), told(&[("bob", "join")]));
+    for text in ["2", "3", "4"] {
+        rig.say(&room, "carol", text).await;
+    }
+    let gap = rig.lazy(Some(&start), false).await;
+    assert_eq!(members(&gap, &room), told(&[("carol", "join")]), "the client never got the first answer");
+    rig.say(&room, "bob", "5").await;
+    let next = rig.lazy(Some(&token(&gap)), false).await;
+    assert_eq!(members(&next, &room), told(&[("bob", "join")]));
+}
+
+#[tokio::test]
 async fn a_room_that_loses_its_name_is_called_by_members_whom_the_client_has() {
     let rig = Rig::new();
     let room = rig.room("alice").await;
