@@ -102,7 +102,9 @@ impl Appservices {
 
     /// Locations or users of a third-party network, asked for by its own fields.
     pub async fn look_up(&self, what: Lookup, protocol: &str, fields: &BTreeMap<String, String>) -> Vec<Value> {
-        let fields: Vec<_> = fields.iter().map(|(key, value)| format!("{}={}", escaped(key), escaped(value))).collect();
+        // Clients may put their token beside the fields.
+        let fields = fields.iter().filter(|(key, _)| *key != "access_token");
+        let fields: Vec<_> = fields.map(|(key, value)| format!("{}={}", escaped(key), escaped(value))).collect();
         let path = format!("_matrix/app/v1/thirdparty/{}/{}?{}", what.as_str(), escaped(protocol), fields.join("&"));
         self.found(&path, |service| service.protocols.iter().any(|own| own == protocol)).await
     }

@@ -342,7 +342,7 @@ async fn third_party_networks_are_looked_up_with_who_knows_them() {
     assert_eq!(alice.get("/v3/thirdparty/protocol/irc").await, all["irc"]);
     let unknown = alice.call(Method::GET, "/v3/thirdparty/protocol/icq", None).await;
     assert_eq!((unknown.status, unknown.errcode().as_str()), (StatusCode::NOT_FOUND, "M_NOT_FOUND"));
-    let users = alice.get("/v3/thirdparty/user/irc?nick=J%C3%B6%20%26").await;
+    let users = alice.get(&format!("/v3/thirdparty/user/irc?nick=J%C3%B6%20%26&access_token={}", alice.token)).await;
     assert_eq!(users[0]["userid"], "@_ghost_j:test.example");
     let rooms = alice.get("/v3/thirdparty/location?alias=%23_portal_x:test.example").await;
     assert_eq!(rooms, json!([{ "protocol": "irc" }]));
