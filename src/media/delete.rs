@@ -43,12 +43,17 @@ impl Media {
     pub async fn delete(&self, server: &ServerName, id: &MediaId) -> Result<bool> {
         kv::retry(|| async {
             let mut tx = self.db.begin();
-            let Some(item) = tx.get(&ITEMS, (server, id.as_str())).await? else { return Ok(false) };
-            tx.delete(&ITEMS, (server, id.as_str()));
+            let item = tx.get(&ITEMS, (server, id.as_str())).await?;
+            // Also without the item: who reads it while it goes notes that once more.
             if let Some(day) = tx.get(&REMOTE_DAYS, (server, id.as_str())).await? {
                 tx.delete(&REMOTE_DAYS, (server, id.as_str()));
                 tx.delete(&REMOTE, (day, server, id.as_str()));
             }
+            let Some(item) = item else {
+                tx.commit().await?;
+                return Ok(false);
+            };
+            tx.delete(&ITEMS, (server, id.as_str()));
             self.forget_use(&mut tx, id, &item).await?;
             if let ItemContent::File { hash, .. } = item.content {
                 release(&mut tx, hash).await?;
