@@ -7,10 +7,10 @@ use ruma::{RoomVersionId, events::TimelineEventType};
 use serde_json::json;
 
 use super::{
-    pair::Pair,
+    pair::{self, Pair},
     rig::{raw, user},
 };
-use crate::{Direction, Ingested, Membership, Place, StatesBefore};
+use crate::{Direction, Ingested, Invitation, Membership, Place, StatesBefore, rig};
 
 #[tokio::test]
 async fn a_server_that_joins_has_the_state_and_the_join() {
@@ -242,4 +242,33 @@ async fn what_a_room_was_when_an_event_of_another_branch_came_is_known() {
     assert_ne!(before, known, "which knew nothing of the name");
     let (state, before) = when(&plain.event_id).await;
     assert_eq!(state, before);
+}
+
+#[tokio::test]
+async fn an_answer_to_the_knock_before_comes_late_and_ends_nothing() {
+    let pair = Pair::new(RoomVersionId::V11).await;
+    let outside = pair::server("c.test", 3, &rig::clock());
+    pair.set(&pair.a, "alice:a.test", "m.room.join_rules", &json!({ "join_rule": "knock" })).await;
+    let member = |membership: &str| {
+        let content = raw(&json!({ "membership": membership }));
+        Draft::state(TimelineEventType::RoomMember, "@carol:c.test", content)
+    };
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let knock = pair.foreign_from("carol:c.test", &member("knock")).await;
+        assert!(matches!(pair.give(&pair.a, &knock).await, Ingested::Accepted(_)));
+        let told = Invitation { version: pair.version(), event: knock, state: Vec::new() };
+        outside.record_outside(&pair.id, &told).await.unwrap();
+        answers.push(pair.send(&pair.a, "alice:a.test", member("leave")).await);
+    }
+    let carol = user("carol:c.test");
+    let membership = async || {
+        let view = outside.db().view();
+        let room = outside.num(&view, &pair.id).await.unwrap();
+        outside.membership(&view, &carol, room).await.unwrap()
+    };
+    assert!(!outside.end_outside(&pair.id, &answers[0]).await.unwrap());
+    assert_eq!(membership().await, Membership::Knock);
+    assert!(outside.end_outside(&pair.id, &answers[1]).await.unwrap());
+    assert_eq!(membership().await, Membership::Leave);
 }

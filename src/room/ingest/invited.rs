@@ -99,9 +99,33 @@ impl Rooms {
         {
             return Ok(false);
         }
+        if self.ends_an_older_one(&view, room, user, part.event, pdu).await? {
+            return Ok(false);
+        }
         let version = self.info(&view, room).await?.version.clone();
         self.record_outside(room_id, &Invitation { version, event: pdu.clone(), state: Vec::new() }).await?;
         Ok(true)
+    }
+
+    /// Whether `pdu` cites an older member event of `user` than `current`: it ended what that began, and comes late.
+    async fn ends_an_older_one(
+        &self,
+        read: &impl Read,
+        room: RoomNum,
+        user: &UserId,
+        current: EventNum,
+        pdu: &Pdu,
+    ) -> Result<bool> {
+        for id in &pdu.auth_events {
+            let Some(at) = self.locate(read, id).await?.filter(|at| at.room == room && at.num < current) else {
+                continue;
+            };
+            let row = self.row(read, room, at.num).await?;
+            if row.event.kind() == "m.room.member" && row.event.state_key() == Some(user.as_str()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Forgets up to `upto` where in the stream members of rooms that this server is not in changed, for those who follow
