@@ -15,9 +15,9 @@ use serde::Deserialize;
 use crate::{
     Result, Unread,
     judge::Judge,
-    ledger::{self, ROOM, Scope},
+    ledger::{self, ROOM, Scope, Stretch},
     rules,
-    tables::{At, JOINED, THREAD_LIST},
+    tables::{At, JOINED, SENT, THREAD_LIST},
     tally::Sums,
 };
 
@@ -77,6 +77,25 @@ impl Seen {
         };
         self.floor.max(far) >= Some(place)
     }
+
+    /// Notes the threads that `user` has read by writing there.
+    pub(crate) async fn add_threads_written_in(
+        &mut self,
+        read: &impl Read,
+        user: &UserId,
+        room: RoomNum,
+    ) -> Result<()> {
+        let mut sent = read.scan(&SENT, SENT.after(&(room, user), &(room, user, ROOM)));
+        while let Some(((.., root), At(place))) = sent.next().await? {
+            self.add_thread(root, place);
+        }
+        Ok(())
+    }
+
+    fn add_thread(&mut self, root: EventNum, place: Place) {
+        let far = self.threads.entry(root).or_insert(place);
+        *far = place.max(*far);
+    }
 }
 
 impl Reader {
@@ -97,15 +116,6 @@ pub(crate) async fn ignored(read: &impl Read, user: &UserId) -> kv::Result<HashS
     let mut ignored: HashSet<_> = list.map(|list| list.ignored_users.into_keys().collect()).unwrap_or_default();
     ignored.remove(user);
     Ok(ignored)
-}
-
-/// A stretch of a room, or of one of its threads.
-#[derive(Clone, Copy)]
-struct Stretch {
-    room: RoomNum,
-    root: EventNum,
-    from: Place,
-    to: Place,
 }
 
 /// What is unread of a stretch.
@@ -137,33 +147,32 @@ impl Counts {
     /// When storage fails.
     pub async fn of(&self, read: &impl Read, reader: &Reader, room: RoomNum, threads: bool) -> Result<RoomCounts> {
         let mut counts = RoomCounts::default();
-        let seen = self.seen(read, &reader.user, room).await?;
+        let mut seen = self.seen(read, &reader.user, room).await?;
         let Some(floor) = seen.floor else { return Ok(counts) };
         let judge = Judge::new(&reader.rules, &self.rooms.info(read, room).await?.id);
         let main = seen.main.map_or(floor, |main| main.max(floor));
-        let all = Stretch { room, root: ROOM, from: floor, to: Place::MAX };
+        let all = Stretch { room, root: ROOM, main, threads: floor, to: Place::MAX };
         let Both { main: in_main, threads: mut in_threads } = count(read, reader, &judge, all).await?;
-        counts.main = match main > floor {
-            true => count(read, reader, &judge, Stretch { from: main, ..all }).await?.main,
-            false => in_main,
-        };
         if in_threads != Unread::default() {
+            seen.add_threads_written_in(read, &reader.user, room).await?;
             for (root, place) in seen.threads.iter().filter(|(_, place)| **place > floor) {
                 let read_part = Stretch { root: *root, to: *place, ..all };
                 in_threads = in_threads - count(read, reader, &judge, read_part).await?.threads;
             }
         }
-        counts.total = counts.main + in_threads;
+        counts.main = in_main;
+        counts.total = in_main + in_threads;
         if threads && in_threads != Unread::default() {
             counts.threads = self.threads(read, reader, &judge, all, &seen).await?;
         }
         Ok(counts)
     }
 
-    /// How far a user has read in a room.
+    /// How far a user has read in a room, but for threads that they have read only by writing there.
     pub(crate) async fn seen(&self, read: &impl Read, user: &UserId, room: RoomNum) -> Result<Seen> {
         let Some(At(joined)) = read.peek(&JOINED, (room, user)).await? else { return Ok(Seen::default()) };
-        let mut seen = Seen { joined: Some(joined), floor: Some(joined), ..Seen::default() };
+        let main = read.peek(&SENT, (room, user, ROOM)).await?.map(|At(place)| place);
+        let mut seen = Seen { joined: Some(joined), floor: Some(joined), main, ..Seen::default() };
         let receipts = self.receipts.of_user(read, room, user).await?;
         for receipt in &receipts {
             let place = Some(receipt.row.place);
@@ -174,12 +183,12 @@ impl Counts {
             }
         }
         // What is read anyway needs no look at which thread it is in.
-        for receipt in receipts.iter().filter(|receipt| Some(receipt.row.place) > seen.floor) {
+        let floor = seen.floor;
+        for receipt in receipts.iter().filter(|receipt| Some(receipt.row.place) > floor) {
             if let Thread::Root(root) = &receipt.thread
                 && let Some(root) = read.peek(&room::tables::EVENT_IDS, &**root).await?.filter(|at| at.room == room)
             {
-                let far = seen.threads.entry(root.num).or_insert(receipt.row.place);
-                *far = receipt.row.place.max(*far);
+                seen.add_thread(root.num, receipt.row.place);
             }
         }
         Ok(seen)
@@ -195,11 +204,11 @@ impl Counts {
         seen: &Seen,
     ) -> Result<Vec<(OwnedEventId, Unread)>> {
         let mut found = Vec::new();
-        let key = (all.room, all.from, EventNum(u64::MAX));
+        let key = (all.room, all.threads, EventNum(u64::MAX));
         let mut list = read.scan_back(&THREAD_LIST, THREAD_LIST.after(&(all.room,), &key));
         while let Some(((_, _, root), ())) = list.next().await? {
-            let from = seen.threads.get(&root).map_or(all.from, |place| all.from.max(*place));
-            let unread = count(read, reader, judge, Stretch { root, from, ..all }).await?.threads;
+            let threads = seen.threads.get(&root).map_or(all.threads, |place| all.threads.max(*place));
+            let unread = count(read, reader, judge, Stretch { root, threads, ..all }).await?.threads;
             if unread != Unread::default() {
                 let row = self.rooms.row(read, all.room, root).await?;
                 if let Ok(id) = OwnedEventId::try_from(row.event.event_id()) {
@@ -215,19 +224,19 @@ impl Counts {
 async fn count(read: &impl Read, reader: &Reader, judge: &Judge, stretch: Stretch) -> Result<Both> {
     let user = &*reader.user;
     let mut unread = Both::default();
-    let mut others = sums(read, stretch, Scope::All).await?;
+    let mut others = ledger::within(read, Scope::All, stretch).await?;
     if others == Sums::default() {
         return Ok(unread);
     }
-    let mut mine = sums(read, stretch, Scope::To(user)).await?;
-    others.subtract(&sums(read, stretch, Scope::From(user)).await?);
+    let mut mine = ledger::within(read, Scope::To(user), stretch).await?;
+    others.subtract(&ledger::within(read, Scope::From(user), stretch).await?);
     for sender in &reader.ignored {
-        others.subtract(&sums(read, stretch, Scope::From(sender)).await?);
-        mine.subtract(&sums(read, stretch, Scope::FromTo(sender, user)).await?);
+        others.subtract(&ledger::within(read, Scope::From(sender), stretch).await?);
+        mine.subtract(&ledger::within(read, Scope::FromTo(sender, user), stretch).await?);
     }
     for sender in judge.senders().filter(|sender| **sender != user && !reader.ignored.contains(*sender)) {
-        let mut theirs = sums(read, stretch, Scope::From(sender)).await?;
-        let to_me = sums(read, stretch, Scope::FromTo(sender, user)).await?;
+        let mut theirs = ledger::within(read, Scope::From(sender), stretch).await?;
+        let to_me = ledger::within(read, Scope::FromTo(sender, user), stretch).await?;
         others.subtract(&theirs);
         mine.subtract(&to_me);
         theirs.subtract(&to_me.impersonal());
@@ -238,9 +247,4 @@ async fn count(read: &impl Read, reader: &Reader, judge: &Judge, stretch: Stretc
     unread.add(judge, &others, None);
     unread.add(judge, &mine, None);
     Ok(unread)
-}
-
-async fn sums(read: &impl Read, stretch: Stretch, scope: Scope<'_>) -> Result<Sums> {
-    let Stretch { room, root, from, to } = stretch;
-    Ok(ledger::between(read, room, scope, root, from, to).await?)
 }

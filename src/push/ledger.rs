@@ -72,30 +72,45 @@ pub async fn strike(tx: &mut Tx, entry: Entry, scope: Scope<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What was added after `from` up to `to` and is not redacted.
-pub async fn between(
-    read: &impl Read,
-    room: RoomNum,
-    scope: Scope<'_>,
-    root: EventNum,
-    from: Place,
-    to: Place,
-) -> Result<Sums> {
+/// A stretch of a room, or of one of its threads: what is after some place.
+#[derive(Debug, Clone, Copy)]
+pub struct Stretch {
+    /// The room.
+    pub room: RoomNum,
+    /// The thread, or [`ROOM`].
+    pub root: EventNum,
+    /// Events of the main timeline are later than this.
+    pub main: Place,
+    /// Events of threads are later than this.
+    pub threads: Place,
+    /// The last place that belongs to it.
+    pub to: Place,
+}
+
+/// What was added in `stretch` and is not redacted.
+pub async fn within(read: &impl Read, scope: Scope<'_>, stretch: Stretch) -> Result<Sums> {
+    let Stretch { room, root, main, threads, to } = stretch;
     let scope = scope.key();
     let mut sums = until(read, room, &scope, root, to).await?;
-    if sums == Sums::default() {
-        return Ok(sums);
+    if !sums.main.is_empty() {
+        sums.main.subtract(&until(read, room, &scope, root, main).await?.main);
     }
-    sums.subtract(&until(read, room, &scope, root, from).await?);
+    if !sums.threads.is_empty() {
+        sums.threads.subtract(&until(read, room, &scope, root, threads).await?.threads);
+    }
     if sums == Sums::default() {
         return Ok(sums);
     }
     let key = |place| (room, scope.as_str(), root, place);
-    let range =
-        kv::Range { start: REDACTED.key(&key(from.next())), ..REDACTED.upto(&(room, scope.as_str(), root), &key(to)) };
-    let mut redacted = read.scan(&REDACTED, range);
-    while let Some((_, event)) = redacted.next().await? {
-        sums.subtract(&event);
+    let start = REDACTED.key(&key(main.min(threads).next()));
+    let mut redacted = read.scan(&REDACTED, kv::Range { start, ..REDACTED.upto(&(room, &*scope, root), &key(to)) });
+    while let Some(((.., place), event)) = redacted.next().await? {
+        if place > main {
+            sums.main.subtract(&event.main);
+        }
+        if place > threads {
+            sums.threads.subtract(&event.threads);
+        }
     }
     Ok(sums)
 }

@@ -128,7 +128,8 @@ impl Counts {
         let id = &self.rooms.info(read, room).await?.id;
         let judge = Judge::new(&reader.rules, id);
         let watches = custom::watches(&reader.rules, id).take(custom::MAX_WATCHES).collect();
-        let seen = self.seen(read, &reader.user, room).await?;
+        let mut seen = self.seen(read, &reader.user, room).await?;
+        seen.add_threads_written_in(read, &reader.user, room).await?;
         Ok(Walk { room, judge, watches, seen, ready: Vec::new(), upto })
     }
 

@@ -12,9 +12,9 @@ use crate::{
     custom::Watch,
     defaults,
     facts::Facts,
-    ledger::{self, Entry, Scope},
+    ledger::{self, Entry, ROOM, Scope},
     names, rules, signs,
-    tables::{At, CONCERNED, JOINED, THREAD_LIST, THREADS, WATCHES},
+    tables::{At, CONCERNED, JOINED, SENT, THREAD_LIST, THREADS, WATCHES},
     tally::Signature,
 };
 
@@ -131,6 +131,7 @@ impl CountsProjection {
             note_name(rooms, tx, tip, event.room, user).await?;
         }
         self.count(rooms, tx, tip, event).await?;
+        note_sent(rooms, tx, event).await?;
         match &event.pdu.redacts {
             Some(target) => redacted(rooms, tx, event, target).await,
             None => Ok(()),
@@ -186,6 +187,17 @@ async fn note_name(rooms: &Rooms, tx: &mut Tx, tip: &Tip, room: RoomNum, user: &
         false => None,
     };
     Ok(names::note(tx, room, user, name).await?)
+}
+
+/// Notes that a local member wrote something: they have read what was before it. State does not say that (a profile
+/// changes in all rooms at once), nor does a redaction, which may be of something old.
+async fn note_sent(rooms: &Rooms, tx: &mut Tx, event: &Appended<'_>) -> room::Result<()> {
+    let sender = &*event.pdu.sender;
+    if event.pdu.state_key.is_none() && event.pdu.redacts.is_none() && sender.server_name() == rooms.server() {
+        let thread = rooms.thread_root_of(tx, event.room, event.num).await?.unwrap_or(ROOM);
+        tx.put(&SENT, (event.room, sender, thread), &At(event.place));
+    }
+    Ok(())
 }
 
 /// Takes an event out of the sums that this one has just redacted.

@@ -25,6 +25,9 @@ pub const CONCERNED: Table<(RoomNum, EventNum), Vec<String>> = Table::new(0x0504
 pub const THREADS: Table<(RoomNum, EventNum), At> = Table::new(0x0505, "push.threads", 1);
 /// Threads by the place of their newest event.
 pub const THREAD_LIST: Table<(RoomNum, Place, EventNum), ()> = Table::new(0x0506, "push.thread_list", 1);
+/// How far a local member has read by writing: the place of their newest message in the main timeline (root 0) and in
+/// each thread.
+pub const SENT: Table<(RoomNum, OwnedUserId, EventNum), At> = Table::new(0x050A, "push.sent", 1);
 
 /// Pushers by user, `app_id` and `pushkey`.
 pub const PUSHERS: Table<(OwnedUserId, String, String), PusherRow> = Table::new(0x0510, "push.pushers", 1);
@@ -68,6 +71,7 @@ pub const ALL: &[TableInfo] = &[
     CONCERNED.info(),
     THREADS.info(),
     THREAD_LIST.info(),
+    SENT.info(),
     NAMES.info(),
     NAMED.info(),
     FIRST_WORDS.info(),

@@ -1,6 +1,7 @@
 use account::AccountData;
 use ephemeral::{ReceiptKind, Thread};
 use kv::Read;
+use room::MemberAction;
 use ruma::push::{Action, NewPatternedPushRule, NewPushRule, RuleKind};
 use serde_json::json;
 
@@ -13,8 +14,8 @@ async fn messages_after_the_join_count_and_own_ones_do_not() {
     rig.say("alice", "before").await;
     rig.join("bob").await;
     rig.join("carol").await;
-    rig.say("alice", "one").await;
-    rig.say("bob", "two").await;
+    rig.say("bob", "one").await;
+    rig.say("alice", "two").await;
     rig.state("alice", "m.room.topic", json!({ "topic": "t" })).await;
     assert_eq!(rig.total("carol").await, unread(2, 0));
     assert_eq!(rig.total("bob").await, unread(1, 0));
@@ -55,6 +56,30 @@ async fn threads_count_apart_and_an_unthreaded_receipt_covers_them() {
     assert_eq!(rig.total("bob").await, unread(3, 0));
     rig.read("bob", ReceiptKind::Public, Thread::Unthreaded, &last).await;
     assert_eq!(rig.counts("bob").await, crate::RoomCounts::default());
+}
+
+#[tokio::test]
+async fn who_writes_has_read_what_was_before_in_that_thread() {
+    let rig = Rig::flaky().await;
+    rig.join("bob").await;
+    rig.join("carol").await;
+    let root = rig.say("alice", "root").await;
+    let reply = |body: &str| in_thread(text(body), &root);
+    rig.send("alice", "m.room.message", reply("one")).await;
+    rig.say("bob", "out").await;
+    let counts = rig.counts("bob").await;
+    assert_eq!((counts.main, counts.total), (unread(0, 0), unread(1, 0)));
+    rig.send("bob", "m.room.message", reply("two")).await;
+    assert_eq!(rig.counts("bob").await, crate::RoomCounts::default());
+    let last = rig.say("alice", "end").await;
+    rig.send("alice", "m.room.message", reply("three")).await;
+    assert_eq!(rig.counts("bob").await.threads, [(root.clone(), unread(1, 0))]);
+    assert_eq!((rig.total("bob").await, rig.total("carol").await), (unread(2, 0), unread(6, 0)));
+
+    // Neither a redaction nor state says that somebody was reading.
+    rig.redact("alice", &last).await;
+    rig.member("carol", MemberAction::Profile, Some("Caroline")).await;
+    assert_eq!((rig.total("bob").await, rig.total("carol").await), (unread(1, 0), unread(5, 0)));
 }
 
 #[tokio::test]

@@ -132,6 +132,12 @@ impl Model {
         });
     }
 
+    /// Remembers the newest event as something that somebody wrote: they have read what was before it.
+    async fn note_written(&mut self, by: usize, thread: Option<usize>, is_message: bool) {
+        self.note(by, thread, is_message).await;
+        self.read.insert((by, Some(thread)), self.sent.len() - 1);
+    }
+
     async fn join(&mut self, who: usize) {
         if !self.joined.contains_key(&who) {
             self.rig.join(NAMES[who]).await;
@@ -169,21 +175,21 @@ impl Model {
                     content = in_thread(content, &self.sent[root].id);
                 }
                 self.rig.send(NAMES[by], kind, content).await;
-                self.note(by, thread, what < 3).await;
+                self.note_written(by, thread, what < 3).await;
             }
             Step::React { by, to } if self.joined.contains_key(&by) => {
                 let Some(to) = self.pick(to, |sent| sent.is_message && !sent.redacted) else { return };
                 let key = format!("{}", self.sent.len());
                 let relation = json!({ "rel_type": "m.annotation", "event_id": self.sent[to].id, "key": key });
                 self.rig.send(NAMES[by], "m.reaction", json!({ "m.relates_to": relation })).await;
-                self.note(by, self.sent[to].thread, false).await;
+                self.note_written(by, self.sent[to].thread, false).await;
             }
             Step::Edit { by, to } if self.joined.contains_key(&by) => {
                 let Some(to) = self.pick(to, |sent| sent.is_message && sent.by == NAMES[by]) else { return };
                 let relation = json!({ "rel_type": "m.replace", "event_id": self.sent[to].id });
                 let content = json!({ "msgtype": "m.text", "body": "* cake", "m.relates_to": relation });
                 self.rig.send(NAMES[by], "m.room.message", content).await;
-                self.note(by, self.sent[to].thread, false).await;
+                self.note_written(by, self.sent[to].thread, false).await;
             }
             Step::Redact { by, what } if self.joined.contains_key(&by) => {
                 let what = self.pick(what, |sent| sent.json["state_key"].is_null() && sent.by == NAMES[by]);
