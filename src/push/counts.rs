@@ -17,7 +17,7 @@ use crate::{
     judge::Judge,
     ledger::{self, ROOM, Scope, Stretch},
     rules,
-    tables::{At, JOINED, SENT, THREAD_LIST},
+    tables::{At, JOINED, THREAD_LIST, TRACES, Traces, WRITTEN},
     tally::Sums,
 };
 
@@ -61,6 +61,8 @@ pub(crate) struct Seen {
     pub main: Option<Place>,
     /// These threads up to there.
     pub threads: BTreeMap<EventNum, Place>,
+    /// What there is of theirs.
+    pub traces: Traces,
 }
 
 #[derive(Deserialize)]
@@ -85,8 +87,8 @@ impl Seen {
         user: &UserId,
         room: RoomNum,
     ) -> Result<()> {
-        let mut sent = read.scan(&SENT, SENT.after(&(room, user), &(room, user, ROOM)));
-        while let Some(((.., root), At(place))) = sent.next().await? {
+        let mut written = read.scan(&WRITTEN, WRITTEN.under(&(room, user)));
+        while let Some(((.., root), At(place))) = written.next().await? {
             self.add_thread(root, place);
         }
         Ok(())
@@ -128,7 +130,7 @@ struct Both {
 }
 
 impl Both {
-    fn add(&mut self, judge: &Judge, sums: &Sums, sender: Option<&UserId>) {
+    fn add(&mut self, judge: &Judge<'_>, sums: &Sums, sender: Option<&UserId>) {
         self.main = self.main + judge.count(&sums.main, sender);
         self.threads = self.threads + judge.count(&sums.threads, sender);
     }
@@ -152,12 +154,12 @@ impl Counts {
         let judge = Judge::new(&reader.rules, &self.rooms.info(read, room).await?.id);
         let main = seen.main.map_or(floor, |main| main.max(floor));
         let all = Stretch { room, root: ROOM, main, threads: floor, to: Place::MAX };
-        let Both { main: in_main, threads: mut in_threads } = count(read, reader, &judge, all).await?;
+        let Both { main: in_main, threads: mut in_threads } = count(read, reader, &judge, all, seen.traces).await?;
         if in_threads != Unread::default() {
             seen.add_threads_written_in(read, &reader.user, room).await?;
             for (root, place) in seen.threads.iter().filter(|(_, place)| **place > floor) {
                 let read_part = Stretch { root: *root, to: *place, ..all };
-                in_threads = in_threads - count(read, reader, &judge, read_part).await?.threads;
+                in_threads = in_threads - count(read, reader, &judge, read_part, seen.traces).await?.threads;
             }
         }
         counts.main = in_main;
@@ -171,8 +173,9 @@ impl Counts {
     /// How far a user has read in a room, but for threads that they have read only by writing there.
     pub(crate) async fn seen(&self, read: &impl Read, user: &UserId, room: RoomNum) -> Result<Seen> {
         let Some(At(joined)) = read.peek(&JOINED, (room, user)).await? else { return Ok(Seen::default()) };
-        let main = read.peek(&SENT, (room, user, ROOM)).await?.map(|At(place)| place);
-        let mut seen = Seen { joined: Some(joined), floor: Some(joined), main, ..Seen::default() };
+        let traces = read.peek(&TRACES, (room, user)).await?.unwrap_or(Traces::UNKNOWN);
+        let (joined, main) = (Some(joined), traces.written);
+        let mut seen = Seen { joined, floor: joined, main, traces, ..Seen::default() };
         let receipts = self.receipts.of_user(read, room, user).await?;
         for receipt in &receipts {
             let place = Some(receipt.row.place);
@@ -199,7 +202,7 @@ impl Counts {
         &self,
         read: &impl Read,
         reader: &Reader,
-        judge: &Judge,
+        judge: &Judge<'_>,
         all: Stretch,
         seen: &Seen,
     ) -> Result<Vec<(OwnedEventId, Unread)>> {
@@ -208,7 +211,8 @@ impl Counts {
         let mut list = read.scan_back(&THREAD_LIST, THREAD_LIST.after(&(all.room,), &key));
         while let Some(((_, _, root), ())) = list.next().await? {
             let threads = seen.threads.get(&root).map_or(all.threads, |place| all.threads.max(*place));
-            let unread = count(read, reader, judge, Stretch { root, threads, ..all }).await?.threads;
+            let stretch = Stretch { root, threads, ..all };
+            let unread = count(read, reader, judge, stretch, seen.traces).await?.threads;
             if unread != Unread::default() {
                 let row = self.rooms.row(read, all.room, root).await?;
                 if let Ok(id) = OwnedEventId::try_from(row.event.event_id()) {
@@ -221,15 +225,20 @@ impl Counts {
 }
 
 /// The unread events of a stretch.
-async fn count(read: &impl Read, reader: &Reader, judge: &Judge, stretch: Stretch) -> Result<Both> {
+async fn count(read: &impl Read, reader: &Reader, judge: &Judge<'_>, stretch: Stretch, traces: Traces) -> Result<Both> {
     let user = &*reader.user;
     let mut unread = Both::default();
     let mut others = ledger::within(read, Scope::All, stretch).await?;
     if others == Sums::default() {
         return Ok(unread);
     }
-    let mut mine = ledger::within(read, Scope::To(user), stretch).await?;
-    others.subtract(&ledger::within(read, Scope::From(user), stretch).await?);
+    let mut mine = Sums::default();
+    if traces.concerned > Some(stretch.main.min(stretch.threads)) {
+        mine = ledger::within(read, Scope::To(user), stretch).await?;
+    }
+    if traces.sent > Some(stretch.main) || !others.threads.is_empty() {
+        others.subtract(&ledger::within(read, Scope::From(user), stretch).await?);
+    }
     for sender in &reader.ignored {
         others.subtract(&ledger::within(read, Scope::From(sender), stretch).await?);
         mine.subtract(&ledger::within(read, Scope::FromTo(sender, user), stretch).await?);

@@ -13,22 +13,22 @@ use crate::{
 
 /// A user's rules in one room, most important first.
 #[derive(Debug, Clone)]
-pub struct Judge {
-    steps: Vec<Step>,
+pub struct Judge<'r> {
+    steps: Vec<Step<'r>>,
 }
 
 #[derive(Debug, Clone)]
-struct Step {
+struct Step<'r> {
     test: Test,
-    actions: Vec<Action>,
+    actions: &'r [Action],
 }
 
-impl Judge {
+impl<'r> Judge<'r> {
     /// The rules as they are in `room`.
-    pub fn new(rules: &Ruleset, room: &RoomId) -> Self {
+    pub fn new(rules: &'r Ruleset, room: &RoomId) -> Self {
         let steps = rules
             .iter()
-            .filter_map(|rule| Some(Step { test: custom::test(rule, room)?, actions: rule.actions().to_vec() }))
+            .filter_map(|rule| Some(Step { test: custom::test(rule, room)?, actions: rule.actions() }))
             .collect();
         Self { steps }
     }
@@ -41,7 +41,7 @@ impl Judge {
             Test::Own(id) => signature.own.contains(id),
             Test::Sender(user) => sender == Some(&**user),
         });
-        matching.map_or(&[], |step| &step.actions)
+        matching.map_or(&[], |step| step.actions)
     }
 
     /// Those whose events are judged differently.

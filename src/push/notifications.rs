@@ -45,9 +45,9 @@ pub struct NotificationsPage {
 }
 
 /// A room while its events are walked backwards.
-struct Walk {
+struct Walk<'r> {
     room: RoomNum,
-    judge: Judge,
+    judge: Judge<'r>,
     watches: Vec<Watch>,
     seen: Seen,
     /// Events that are fetched, newest last.
@@ -124,7 +124,7 @@ impl Counts {
         Ok(page)
     }
 
-    async fn walk(&self, read: &impl Read, reader: &Reader, room: RoomNum, upto: Stamp) -> Result<Walk> {
+    async fn walk<'r>(&self, read: &impl Read, reader: &'r Reader, room: RoomNum, upto: Stamp) -> Result<Walk<'r>> {
         let id = &self.rooms.info(read, room).await?.id;
         let judge = Judge::new(&reader.rules, id);
         let watches = custom::watches(&reader.rules, id).take(custom::MAX_WATCHES).collect();
@@ -139,7 +139,7 @@ impl Counts {
         read: &impl Read,
         reader: &Reader,
         defaults: &Ruleset,
-        walk: &mut Walk,
+        walk: &mut Walk<'_>,
         num: EventNum,
     ) -> Result<Option<Notification>> {
         let Walk { room, judge, watches, seen, .. } = walk;
@@ -178,7 +178,7 @@ impl Counts {
     }
 }
 
-impl Walk {
+impl Walk<'_> {
     /// The position of the next event.
     async fn peek(&mut self, read: &impl Read) -> Result<Option<Stamp>> {
         if self.ready.is_empty() && self.upto.n > 0 {

@@ -12,9 +12,9 @@ use crate::{
     custom::Watch,
     defaults,
     facts::Facts,
-    ledger::{self, Entry, ROOM, Scope},
+    ledger::{self, Entry, Scope},
     names, rules, signs,
-    tables::{At, CONCERNED, JOINED, SENT, THREAD_LIST, THREADS, WATCHES},
+    tables::{At, CONCERNED, JOINED, THREAD_LIST, THREADS, TRACES, Traces, WATCHES, WRITTEN},
     tally::Signature,
 };
 
@@ -50,14 +50,20 @@ impl CountsProjection {
         parsed
     }
 
-    async fn count(&self, rooms: &Rooms, tx: &mut Tx, tip: &Tip, event: &Appended<'_>) -> room::Result<()> {
+    async fn count(
+        &self,
+        rooms: &Rooms,
+        tx: &mut Tx,
+        tip: &Tip,
+        event: &Appended<'_>,
+        thread: Option<EventNum>,
+    ) -> room::Result<()> {
         let row = rooms.row(tx, event.room, event.num).await?;
         // A redaction can be there before what it redacts, and what waits to take effect is shown to nobody.
         if row.meta.redacted_by.is_some() || tx.has(&room::tables::HELD, (event.room, event.num)).await? {
             return Ok(());
         }
         let Some(facts) = signs::facts(rooms, tx, event.room, &event.info.id, tip, &row).await? else { return Ok(()) };
-        let thread = rooms.thread_root_of(tx, event.room, event.num).await?;
         let entry = Entry { room: event.room, thread, place: event.place };
         let impersonal = Signature { defaults: signs::defaults(&facts, &self.defaults), own: Vec::new() };
         ledger::add(tx, entry, Scope::All, &impersonal).await?;
@@ -72,6 +78,7 @@ impl CountsProjection {
         for (user, signature) in &concerned {
             ledger::add(tx, entry, Scope::To(user), signature).await?;
             ledger::add(tx, entry, Scope::FromTo(facts.sender, user), signature).await?;
+            trace(tx, event.room, user, |traces| traces.concerned = Some(event.place)).await?;
         }
         let users = concerned.into_keys().map(String::from).collect();
         tx.put(&CONCERNED, (event.room, event.num), &users);
@@ -121,6 +128,8 @@ impl CountsProjection {
     }
 
     async fn project(&self, rooms: &Rooms, tx: &mut Tx, tip: &Tip, event: &Appended<'_>) -> room::Result<()> {
+        let thread = rooms.thread_root_of(tx, event.room, event.num).await?;
+        note_sent(rooms, tx, event, thread).await?;
         for step in event.members {
             member_changed(rooms, tx, event, step).await?;
             note_name(rooms, tx, tip, event.room, &step.user).await?;
@@ -130,8 +139,7 @@ impl CountsProjection {
         if let Some(user) = renamed.and_then(|user| <&UserId>::try_from(user).ok()) {
             note_name(rooms, tx, tip, event.room, user).await?;
         }
-        self.count(rooms, tx, tip, event).await?;
-        note_sent(rooms, tx, event).await?;
+        self.count(rooms, tx, tip, event, thread).await?;
         match &event.pdu.redacts {
             Some(target) => redacted(rooms, tx, event, target).await,
             None => Ok(()),
@@ -165,11 +173,13 @@ async fn member_changed(rooms: &Rooms, tx: &mut Tx, event: &Appended<'_>, step: 
     match (step.previous == Membership::Join, step.now == Membership::Join) {
         (false, true) => {
             tx.put(&JOINED, (event.room, user), &At(event.place));
+            tx.put(&TRACES, (event.room, user), &Traces::default());
             let rules = rules::of(tx, user).await?;
             rules::watch(tx, user, event.room, &event.info.id, &rules).await?;
         }
         (true, false) => {
             tx.delete(&JOINED, (event.room, user));
+            tx.delete(&TRACES, (event.room, user));
             tx.delete(&WATCHES, (event.room, user));
         }
         _ => {}
@@ -189,13 +199,32 @@ async fn note_name(rooms: &Rooms, tx: &mut Tx, tip: &Tip, room: RoomNum, user: &
     Ok(names::note(tx, room, user, name).await?)
 }
 
-/// Notes that a local member wrote something: they have read what was before it. State does not say that (a profile
-/// changes in all rooms at once), nor does a redaction, which may be of something old.
-async fn note_sent(rooms: &Rooms, tx: &mut Tx, event: &Appended<'_>) -> room::Result<()> {
-    let sender = &*event.pdu.sender;
-    if event.pdu.state_key.is_none() && event.pdu.redacts.is_none() && sender.server_name() == rooms.server() {
-        let thread = rooms.thread_root_of(tx, event.room, event.num).await?.unwrap_or(ROOM);
-        tx.put(&SENT, (event.room, sender, thread), &At(event.place));
+/// Changes the traces of a local member.
+async fn trace(tx: &mut Tx, room: RoomNum, user: &UserId, change: impl FnOnce(&mut Traces)) -> kv::Result<()> {
+    let mut traces = tx.peek(&TRACES, (room, user)).await?.unwrap_or(Traces::UNKNOWN);
+    change(&mut traces);
+    tx.put(&TRACES, (room, user), &traces);
+    Ok(())
+}
+
+/// Notes what a local member sent. Who writes has read what was before; state does not say that (a profile changes in all
+/// rooms at once), nor does a redaction, which may be of something old.
+async fn note_sent(rooms: &Rooms, tx: &mut Tx, event: &Appended<'_>, thread: Option<EventNum>) -> room::Result<()> {
+    let (sender, place) = (&*event.pdu.sender, event.place);
+    if sender.server_name() != rooms.server() {
+        return Ok(());
+    }
+    let is_written = event.pdu.state_key.is_none() && event.pdu.redacts.is_none();
+    match thread {
+        Some(root) if is_written => tx.put(&WRITTEN, (event.room, sender, root), &At(place)),
+        Some(_) => {}
+        None => {
+            let written = Some(place).filter(|_| is_written);
+            let change = |traces: &mut Traces| {
+                (traces.written, traces.sent) = (written.or(traces.written), Some(place));
+            };
+            trace(tx, event.room, sender, change).await?;
+        }
     }
     Ok(())
 }

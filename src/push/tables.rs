@@ -25,9 +25,10 @@ pub const CONCERNED: Table<(RoomNum, EventNum), Vec<String>> = Table::new(0x0504
 pub const THREADS: Table<(RoomNum, EventNum), At> = Table::new(0x0505, "push.threads", 1);
 /// Threads by the place of their newest event.
 pub const THREAD_LIST: Table<(RoomNum, Place, EventNum), ()> = Table::new(0x0506, "push.thread_list", 1);
-/// How far a local member has read by writing: the place of their newest message in the main timeline (root 0) and in
-/// each thread.
-pub const SENT: Table<(RoomNum, OwnedUserId, EventNum), At> = Table::new(0x050A, "push.sent", 1);
+/// How far a local member has read in a thread by writing there.
+pub const WRITTEN: Table<(RoomNum, OwnedUserId, EventNum), At> = Table::new(0x050A, "push.written", 1);
+/// What there is of a local member since they joined, see [`Traces::UNKNOWN`] for those without a row.
+pub const TRACES: Table<(RoomNum, OwnedUserId), Traces> = Table::new(0x050B, "push.traces", 1);
 
 /// Pushers by user, `app_id` and `pushkey`.
 pub const PUSHERS: Table<(OwnedUserId, String, String), PusherRow> = Table::new(0x0510, "push.pushers", 1);
@@ -57,6 +58,23 @@ pub struct PusherRow {
 }
 kv::value!(PusherRow);
 
+/// How late in a room something of a member's stands: what a count need not look for, and how far they have read.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traces {
+    /// The newest message that they wrote in the main timeline: they have read what was before it.
+    pub written: Option<Place>,
+    /// The newest event of any kind that they sent there.
+    pub sent: Option<Place>,
+    /// The newest event that was more to them than to the others.
+    pub concerned: Option<Place>,
+}
+kv::value!(Traces);
+
+impl Traces {
+    /// Of who joined before traces were kept: anything may be there.
+    pub const UNKNOWN: Self = Self { written: None, sent: Some(Place::MAX), concerned: Some(Place::MAX) };
+}
+
 /// A place as a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct At(pub Place);
@@ -71,7 +89,8 @@ pub const ALL: &[TableInfo] = &[
     CONCERNED.info(),
     THREADS.info(),
     THREAD_LIST.info(),
-    SENT.info(),
+    WRITTEN.info(),
+    TRACES.info(),
     NAMES.info(),
     NAMED.info(),
     FIRST_WORDS.info(),

@@ -355,7 +355,11 @@ proptest! {
             for (who, name) in NAMES.iter().enumerate() {
                 let mut counts = model.rig.counts(name).await;
                 counts.threads.sort();
-                prop_assert_eq!(counts, model.expected(who).await, "{}", name);
+                prop_assert_eq!(&counts, &model.expected(who).await, "{}", name);
+                model.rig.forget_traces(name).await;
+                let mut looked_for = model.rig.counts(name).await;
+                looked_for.threads.sort();
+                prop_assert_eq!(looked_for, counts, "{} without traces", name);
             }
             Ok(())
         })?;

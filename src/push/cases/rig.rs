@@ -3,13 +3,16 @@ use std::sync::Arc;
 use ephemeral::{ReceiptKind, Receipts, Thread};
 use event::Draft;
 use futures::future::BoxFuture;
-use kv::{Commit, Db, Engine, Observer, Pending, Range, Snapshot, WriterId, flaky::Flaky, memory::Memory};
+use kv::{Commit, Db, Engine, Observer, Pending, Range, Read, Snapshot, WriterId, flaky::Flaky, memory::Memory};
 pub use room::rig::user;
 use room::{CreateRoom, MemberAction, MemberChange, MemberProfile, Outgoing, Preset, RoomNum, Rooms, rig};
 use ruma::{OwnedEventId, OwnedRoomId, RoomVersionId};
 use serde_json::{Value, json, value::to_raw_value};
 
-use crate::{Counts, CountsProjection, Reader, RoomCounts, Rules, Unread};
+use crate::{
+    Counts, CountsProjection, Reader, RoomCounts, Rules, Unread,
+    tables::{TRACES, Traces},
+};
 
 /// A public room of alice's.
 pub struct Rig {
@@ -132,6 +135,14 @@ impl Rig {
         let view = self.db.view();
         let reader = Reader::of(&view, &user(name)).await.unwrap();
         self.counts.of(&view, &reader, self.num, true).await.unwrap()
+    }
+
+    /// Makes it unknown whether there is anything of theirs, as of those who joined before traces were kept.
+    pub async fn forget_traces(&self, name: &str) {
+        let mut tx = self.db.begin();
+        let written = tx.get(&TRACES, (self.num, user(name))).await.unwrap().and_then(|traces| traces.written);
+        tx.put(&TRACES, (self.num, user(name)), &Traces { written, ..Traces::UNKNOWN });
+        tx.commit().await.unwrap();
     }
 
     pub async fn total(&self, name: &str) -> Unread {
