@@ -102,7 +102,7 @@ parts! {
     /// Unread counts and notifications.
     counts: Counts,
     /// What changed for a user.
-    sync: Sync,
+    sync: Arc<Sync>,
     /// Asks other servers.
     federation_client: Client,
     /// What is sent to other servers.

@@ -202,7 +202,7 @@ impl Receipts {
         tx.put(&OWN_RECEIPTS, (user, slot), &room);
         tx.announce(Topic::User(user.to_owned()), slot);
         if kind == ReceiptKind::Public {
-            tx.announce(Topic::Room(room.0), slot);
+            tx.announce(Topic::Receipts(room.0), slot);
         }
         tx.commit().await?;
         Ok(true)

@@ -250,7 +250,7 @@ impl Wired {
             typing,
             receipts,
             presence,
-            sync: Sync::new(sources, &epoch),
+            sync: Arc::new(Sync::new(sources, &epoch)),
             outgoing,
             remote_devices,
             inbound,

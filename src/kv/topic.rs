@@ -9,6 +9,8 @@ use crate::Stamp;
 pub enum Topic {
     /// Something happened in the room with this number.
     Room(u64),
+    /// Somebody has read further in the room with this number, and the others may know.
+    Receipts(u64),
     /// Something happened that only this user sees: account data, private receipts, to-device messages.
     User(OwnedUserId),
     /// The user's part in some room changed.

@@ -16,8 +16,8 @@ use crate::{
 };
 
 /// All of them, which are few, once they were asked for.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Erased(Arc<RwLock<Option<Known>>>);
+#[derive(Debug, Default)]
+pub(crate) struct Erased(RwLock<Option<Known>>);
 
 type Known = Arc<HashSet<OwnedUserId>>;
 

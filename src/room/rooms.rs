@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use base::{Clock, Turns};
 use event::Signer;
@@ -38,20 +38,33 @@ impl Default for Config {
 /// The rooms of this server. Cheap to clone.
 #[derive(Clone)]
 pub struct Rooms {
+    parts: Arc<Parts>,
+    pub(crate) ask_policy: Option<Arc<dyn AskPolicy>>,
+}
+
+/// What [`Rooms`] works with: behind one pointer, as every request clones it.
+pub struct Parts {
     pub(crate) db: Db,
     pub(crate) clock: Clock,
     pub(crate) signer: Arc<Signer>,
-    pub(crate) config: Arc<Config>,
-    pub(crate) caches: Arc<Caches>,
-    pub(crate) projections: Arc<Vec<Box<dyn Projection>>>,
-    pub(crate) ask_policy: Option<Arc<dyn AskPolicy>>,
+    pub(crate) config: Config,
+    pub(crate) caches: Caches,
+    pub(crate) projections: Vec<Box<dyn Projection>>,
     /// Lets the appends of a room pass one after the other. This saves retries; that they do not disturb each other
     /// rests on the conflict check alone.
     pub(crate) turns: Turns<RoomNum>,
     /// Rung when an event is delayed.
-    pub(crate) alarm: Arc<Notify>,
+    pub(crate) alarm: Notify,
     pub(crate) erased: Erased,
-    lease: Arc<Mutex<std::ops::Range<u64>>>,
+    lease: Mutex<std::ops::Range<u64>>,
+}
+
+impl Deref for Rooms {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
 }
 
 impl std::fmt::Debug for Rooms {
@@ -70,19 +83,19 @@ impl Rooms {
         cache_bytes: u64,
         projections: Vec<Box<dyn Projection>>,
     ) -> Self {
-        Self {
+        let parts = Parts {
             db,
             clock,
             signer,
-            config: Arc::new(config),
-            caches: Arc::new(Caches::new(cache_bytes)),
-            projections: Arc::new(projections),
-            ask_policy: None,
+            config,
+            caches: Caches::new(cache_bytes),
+            projections,
             turns: Turns::default(),
-            alarm: Arc::default(),
+            alarm: Notify::new(),
             erased: Erased::default(),
-            lease: Arc::default(),
-        }
+            lease: Mutex::default(),
+        };
+        Self { parts: Arc::new(parts), ask_policy: None }
     }
 
     /// This server's name.

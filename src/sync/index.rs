@@ -53,6 +53,7 @@ impl<T: Clone + Ord + Hash> Latest<T> {
 #[derive(Debug)]
 struct State {
     rooms: Latest<RoomNum>,
+    receipts: Latest<RoomNum>,
     users: Latest<OwnedUserId>,
     presence: Latest<OwnedUserId>,
     devices: Latest<OwnedUserId>,
@@ -72,6 +73,7 @@ impl ChangeIndex {
         let floor = now.of(writer);
         let state = State {
             rooms: Latest::new(floor),
+            receipts: Latest::new(floor),
             users: Latest::new(floor),
             presence: Latest::new(floor),
             devices: Latest::new(floor),
@@ -85,6 +87,10 @@ impl ChangeIndex {
         for Announcement { topic, stamp: Stamp { n, .. } } in changes {
             match topic {
                 Topic::Room(room) => state.rooms.record(RoomNum(*room), *n),
+                Topic::Receipts(room) => {
+                    state.rooms.record(RoomNum(*room), *n);
+                    state.receipts.record(RoomNum(*room), *n);
+                }
                 Topic::User(user) | Topic::Memberships(user) => state.users.record(user.clone(), *n),
                 Topic::Presence(user) => state.presence.record(user.clone(), *n),
                 Topic::Devices(user) => state.devices.record(user.clone(), *n),
@@ -151,6 +157,13 @@ impl ChangeIndex {
         let after = self.reach(since, upto)?;
         let state = self.state.read();
         (after >= state.users.floor).then(|| state.users.at.get(user).is_some_and(|n| *n > after))
+    }
+
+    /// Whether public receipts of a room moved after `since`.
+    pub fn receipts(&self, room: RoomNum, since: &Positions, upto: &Positions) -> Option<bool> {
+        let after = self.reach(since, upto)?;
+        let state = self.state.read();
+        (after >= state.receipts.floor).then(|| state.receipts.changed(&room, after))
     }
 
     /// Whether anybody's devices changed after `since`.

@@ -132,7 +132,7 @@ impl Online {
         let (mut woken, mut strangers) = (HashSet::new(), HashSet::new());
         for change in changes {
             match &change.topic {
-                Topic::Room(room) => {
+                Topic::Room(room) | Topic::Receipts(room) => {
                     if !woken.insert(*room) {
                         continue;
                     }

@@ -38,6 +38,8 @@ pub struct Context<'a> {
     now: u64,
     /// Users with whom a room is shared only now: their presence is news.
     newcomers: Mutex<HashSet<OwnedUserId>>,
+    /// Rooms whose state is what it was when the span began.
+    unmoved: Mutex<HashSet<RoomNum>>,
     /// What the device has of lazy-loaded members.
     told: Option<Teller<'a>>,
 }
@@ -67,6 +69,7 @@ impl<'a> Context<'a> {
             global_data: data.global,
             now: sync.rooms.clock().now(),
             newcomers: Mutex::default(),
+            unmoved: Mutex::default(),
             told,
         })
     }
@@ -169,6 +172,9 @@ impl<'a> Context<'a> {
         timeline.limited |= newly && self.span.since.is_some();
         let tip = rooms.tip(self.view, room).await?;
         self.meet(room, newly, &timeline).await?;
+        if !newly && timeline.known.is_none_or(|known| known == tip.state) {
+            self.unmoved.lock().insert(room);
+        }
         let mut part = RoomPart { listed: newly, state_after: self.request.state_after, ..RoomPart::default() };
         if full || timeline.resummarized || timeline.limited {
             part.summary = Some(heroes::summary(rooms, self.view, room, &tip, &self.request.user).await?);
@@ -208,8 +214,13 @@ impl<'a> Context<'a> {
     }
 
     /// Those whom the user shares a room with only now.
-    pub fn newcomers(self) -> HashSet<OwnedUserId> {
-        self.newcomers.into_inner()
+    pub fn newcomers(&self) -> HashSet<OwnedUserId> {
+        std::mem::take(&mut self.newcomers.lock())
+    }
+
+    /// The rooms whose state is what it was.
+    pub fn unmoved(&self) -> HashSet<RoomNum> {
+        std::mem::take(&mut self.unmoved.lock())
     }
 
     /// Unread counts; threads by themselves if the client wants that.
@@ -232,7 +243,7 @@ impl<'a> Context<'a> {
         if self.wants().ephemeral.admits_type("m.typing") {
             events.extend(ephemeral::typing(&sync.typing, room, span, &self.reader.ignored));
         }
-        if self.wants().ephemeral.admits_type("m.receipt") {
+        if self.wants().ephemeral.admits_type("m.receipt") && sync.receipts_moved(user, room, span) {
             events
                 .extend(ephemeral::receipts(&sync.receipts, self.view, room, span, user, &self.reader.ignored).await?);
         }

@@ -6,7 +6,7 @@ use ephemeral::{Presence, PresenceState, Receipts, Typing};
 use futures::future::{BoxFuture, FutureExt};
 use kv::{Announcement, Db, Observer, Positions, View};
 use push::{Counts, Rules};
-use room::{Membership, Rooms};
+use room::{Membership, RoomNum, Rooms};
 use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 use tokio::time::Instant;
 
@@ -86,8 +86,8 @@ pub struct Sources {
     pub mailbox: Mailbox,
 }
 
-/// Answers `/sync`. Cheap to clone.
-#[derive(Debug, Clone)]
+/// Answers `/sync`. Shared by an `Arc`: a clone for every request would clone all that it draws from.
+#[derive(Debug)]
 pub struct Sync {
     pub(crate) db: Db,
     pub(crate) rooms: Rooms,
@@ -101,8 +101,8 @@ pub struct Sync {
     pub(crate) mailbox: Mailbox,
     pub(crate) index: Arc<ChangeIndex>,
     pub(crate) online: Arc<Online>,
-    pub(crate) told: Arc<Told>,
-    epoch: Arc<str>,
+    pub(crate) told: Told,
+    epoch: String,
 }
 
 /// Feeds the index and wakes waiters.
@@ -144,7 +144,7 @@ impl Sync {
             mailbox,
             index,
             online,
-            told: Arc::default(),
+            told: Told::default(),
             epoch,
         }
     }
@@ -168,8 +168,9 @@ impl Sync {
             let at_once = token.is_none() || request.full_state;
             if at_once || !response.is_empty() || Instant::now() >= deadline {
                 keys::count(self, &view, request, &mut response).await?;
-                let (epoch, positions) = (self.epoch.to_string(), view.positions().clone());
-                let next = SyncToken { epoch, positions, mail: response.to_device_upto.take() };
+                let (epoch, positions) = (self.epoch.clone(), view.positions().clone());
+                let mailed = (!response.to_device.is_empty()).then(|| positions.clone());
+                let next = SyncToken { epoch, positions, mail: response.to_device_upto.take().or(mailed) };
                 return Ok(response.write(&next.to_string()));
             }
             // A time-out leads to one more look, which then answers whatever it finds.
@@ -179,7 +180,7 @@ impl Sync {
 
     /// Wakes those who share a room with users whose rooms are not in memory, such as those of other servers, for as long
     /// as the server runs. Without it they see at the end of their wait what they could have seen at once.
-    pub async fn wake_late(self) {
+    pub async fn wake_late(self: Arc<Self>) {
         loop {
             for user in self.online.strangers().await {
                 match self.rooms.joined_rooms(&self.db.view(), &user).await {
@@ -192,7 +193,7 @@ impl Sync {
 
     /// The token of everything up to `positions`.
     pub fn token(&self, positions: &Positions) -> String {
-        SyncToken { epoch: self.epoch.to_string(), positions: positions.clone(), mail: None }.to_string()
+        SyncToken { epoch: self.epoch.clone(), positions: positions.clone(), mail: None }.to_string()
     }
 
     /// The positions of a token; `None` when everything has to be sent anew.
@@ -214,7 +215,7 @@ impl Sync {
         };
         let watcher = self.watcher(user).await?;
         let span = Span { since: Some(&from), upto: &to };
-        let lists = keys::lists(self, &self.db.view(), user, watcher.rooms(), span).await?;
+        let lists = keys::lists(self, &self.db.view(), user, watcher.rooms(), &HashSet::new(), span).await?;
         Ok((lists.changed, lists.left))
     }
 
@@ -222,7 +223,7 @@ impl Sync {
     fn parse(&self, token: Option<&str>) -> Result<Option<SyncToken>> {
         let Some(token) = token else { return Ok(None) };
         let token = SyncToken::parse(token).ok_or(SyncError::BadToken)?;
-        Ok((token.epoch == *self.epoch).then_some(token))
+        Ok((token.epoch == self.epoch).then_some(token))
     }
 
     /// The user's rooms, from memory while nothing changed about them.
@@ -253,7 +254,7 @@ impl Sync {
             let span = Span { since, upto: view.positions() };
             let mut response = Response::default();
             if let Some(since) = since
-                && token.is_none_or(|token| token.mail.is_none())
+                && !token.is_some_and(SyncToken::is_behind)
                 && !request.full_state
                 && self.index.is_quiet(&request.user, watcher.rooms(), since, span.upto) == Some(true)
             {
@@ -264,7 +265,7 @@ impl Sync {
             context.account_data(&mut response);
             response.presence = presence::read(self, view, request, span, &context.newcomers()).await?;
             to_device::read(self, view, request, token, &mut response).await?;
-            let lists = keys::lists(self, view, &request.user, watcher.rooms(), span).await?;
+            let lists = keys::lists(self, view, &request.user, watcher.rooms(), &context.unmoved(), span).await?;
             (response.devices_changed, response.devices_left) = (lists.changed, lists.left);
             Ok(response)
         }
@@ -276,5 +277,11 @@ impl Sync {
     /// Whether something may have changed for `user` alone in `span`.
     pub(crate) fn user_changed(&self, user: &UserId, span: Span<'_>) -> bool {
         span.since.is_none_or(|since| self.index.user(user, since, span.upto).unwrap_or(true))
+    }
+
+    /// Whether receipts that `user` may know of may have moved in a room in `span`.
+    pub(crate) fn receipts_moved(&self, user: &UserId, room: RoomNum, span: Span<'_>) -> bool {
+        let public = span.since.is_none_or(|since| self.index.receipts(room, since, span.upto).unwrap_or(true));
+        public || self.user_changed(user, span)
     }
 }

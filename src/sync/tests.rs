@@ -21,7 +21,7 @@ use crate::{Request, Sources, Sync, Wants};
 
 /// A server without HTTP: rooms and sync on the in-memory engine.
 struct Rig {
-    sync: Sync,
+    sync: Arc<Sync>,
     rooms: Rooms,
     receipts: Receipts,
     typing: Typing,
@@ -64,7 +64,7 @@ impl Rig {
             keys: e2ee::Keys::new(db.clone(), "hearth.test".try_into().unwrap()),
             mailbox: e2ee::Mailbox::new(db, clock, "hearth.test".try_into().unwrap()),
         };
-        let sync = Sync::new(sources, epoch);
+        let sync = Arc::new(Sync::new(sources, epoch));
         tokio::spawn(sync.clone().wake_late());
         Self { sync, rooms, receipts, typing, presence }
     }

@@ -9,7 +9,7 @@ pub struct SyncToken {
     pub epoch: String,
     /// Everything up to here has been sent.
     pub positions: Positions,
-    /// Messages to the device have been sent only up to here, which is less.
+    /// Messages to the device were sent with it, up to here.
     pub mail: Option<Positions>,
 }
 
@@ -22,6 +22,11 @@ impl fmt::Display for SyncToken {
 }
 
 impl SyncToken {
+    /// Whether there were more messages to the device than were sent.
+    pub fn is_behind(&self) -> bool {
+        self.mail.as_ref().is_some_and(|mail| *mail != self.positions)
+    }
+
     /// Reads what [`fmt::Display`] wrote; `None` if it is no sync token.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split('_');
@@ -54,6 +59,7 @@ mod tests {
         assert_eq!(SyncToken::parse(&token.to_string()), Some(token.clone()));
         token.mail = Some([(WriterId(1), 5)].into_iter().collect());
         assert_eq!(token.to_string(), "s1_aBc_1.7_3.99_d1.5");
+        assert!(token.is_behind());
         assert_eq!(SyncToken::parse(&token.to_string()), Some(token));
     }
 

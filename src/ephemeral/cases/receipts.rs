@@ -120,7 +120,7 @@ async fn a_private_receipt_is_announced_to_its_user_alone() {
     for _ in 0..2 {
         rig.read(ReceiptKind::Public, Thread::Unthreaded, &event).await.unwrap();
     }
-    assert_eq!(ears.heard(), [Topic::User(user("bob")), Topic::Room(rig.num.0)]);
+    assert_eq!(ears.heard(), [Topic::User(user("bob")), Topic::Receipts(rig.num.0)]);
     let change = told.try_recv().unwrap();
     assert_eq!((change.user, change.event, change.thread), (user("bob"), event, Thread::Unthreaded));
     assert!(told.try_recv().is_err(), "once");

@@ -81,7 +81,7 @@ impl Rooms {
         .await?;
         pending.durable().await?;
         // What an invite told of the room may have been kept.
-        self.caches.infos.invalidate(&joined.room);
+        self.caches.infos.remove(&joined.room);
         Ok(joined)
     }
 

@@ -32,7 +32,7 @@ proptest! {
         let entries: Vec<_> = map.iter().map(|(k, v)| (*k, *v)).collect();
         prop_assert_eq!(wait(trees.entries(&tx, root, 0..u64::MAX)).unwrap(), entries.clone());
         prop_assert_eq!(trees.build(&mut tx, &entries), root);
-        cache.invalidate_all();
+        cache.clear();
         for (key, event) in &map {
             prop_assert_eq!(wait(trees.get(&tx, root, *key)).unwrap(), Some(*event));
         }

@@ -4,7 +4,7 @@ use std::{ops::Range, sync::Arc};
 
 use futures::future::{BoxFuture, FutureExt};
 use kv::{Read, Tx};
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 
 use super::node::{Child, Entry, LEAF, Node, Root, StateKey, nibble, prefix, shared};
 use crate::{num::RoomNum, tables::STATE_NODES};

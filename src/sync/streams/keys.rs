@@ -39,12 +39,14 @@ pub async fn count(sync: &Sync, view: &View, request: &Request, response: &mut R
     Ok(())
 }
 
-/// What `user`, who is in the rooms `joined`, has to know of others' devices after `span`; nothing without a token.
+/// What `user`, who is in the rooms `joined`, has to know of others' devices after `span`; nothing without a token. Of the
+/// rooms `unmoved` it is known that their state is what it was.
 pub async fn lists(
     sync: &Sync,
     view: &View,
     user: &UserId,
     joined: &HashSet<RoomNum>,
+    unmoved: &HashSet<RoomNum>,
     span: Span<'_>,
 ) -> Result<Lists> {
     let Some(since) = span.since else { return Ok(Lists::default()) };
@@ -58,7 +60,8 @@ pub async fn lists(
         }
     }
     let mut moves = Moves::default();
-    for room in changed_rooms(sync, view, user, joined, span).await? {
+    let rooms = changed_rooms(sync, view, user, joined, span).await?;
+    for room in rooms.into_iter().filter(|room| !unmoved.contains(room)) {
         moved(sync, view, user, room, span, &mut moves).await?;
     }
     // Who came into a room is among those who are met there, for the other devices of the same user.

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::{Query, State, rejection::QueryRejection};
 use e2ee::Dehydrated;
 use ruma::{OwnedDeviceId, UserId};
@@ -39,7 +41,7 @@ enum End {
 /// `POST /_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device/{device_id}/events`
 pub async fn events(
     State(dehydrated): State<Dehydrated>,
-    State(sync): State<Sync>,
+    State(sync): State<Arc<Sync>>,
     Caller { user, .. }: Caller,
     PathArgs(device): PathArgs<OwnedDeviceId>,
     JsonBody(body): JsonBody<Body>,
@@ -50,7 +52,7 @@ pub async fn events(
 /// `GET /_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device/{device_id}/events`
 pub async fn later_events(
     State(dehydrated): State<Dehydrated>,
-    State(sync): State<Sync>,
+    State(sync): State<Arc<Sync>>,
     Caller { user, .. }: Caller,
     PathArgs(device): PathArgs<OwnedDeviceId>,
     args: Result<Query<Args>, QueryRejection>,

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use ruma::{
     OwnedUserId,
@@ -9,7 +11,7 @@ use crate::{Authed, MatrixError, Reply};
 
 /// `GET /_matrix/client/v3/keys/changes`
 pub async fn changes(
-    State(sync): State<Sync>,
+    State(sync): State<Arc<Sync>>,
     Authed { user, req, .. }: Authed<Request>,
 ) -> Result<Reply<Response>, MatrixError> {
     let (changed, left) = sync.key_changes(&user, &req.from, &req.to).await?;

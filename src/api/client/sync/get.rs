@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use account::Filters;
 use axum::extract::{FromRequestParts, Query, State};
@@ -19,7 +19,7 @@ use crate::{Authed, MatrixError, RawReply, Stopping};
 
 /// `GET /_matrix/client/v3/sync`
 pub async fn get(
-    State(sync): State<Sync>,
+    State(sync): State<Arc<Sync>>,
     State(filters): State<Filters>,
     State(mut stopping): State<Stopping>,
     before_spec: BeforeSpec,
