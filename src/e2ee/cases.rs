@@ -13,8 +13,10 @@ use ruma::{CanonicalJsonObject, OwnedDeviceId, OwnedUserId, owned_server_name};
 use serde_json::{Value, json};
 
 use crate::{
-    BackedUp, Backups, DeviceUpload, E2eeError, Keys, KeysProjection, Mailbox, Scope, Targets, claim::REMEMBERED,
-    tables::ONE_TIME_IDS,
+    BackedUp, Backups, DeviceUpload, E2eeError, Keys, KeysProjection, Mailbox, Scope, Targets,
+    claim::REMEMBERED,
+    one_time::counted,
+    tables::{LEFT, ONE_TIME_IDS},
 };
 
 struct World {
@@ -65,12 +67,23 @@ impl World {
 
     async fn upload(&self, device: &Device, upload: &DeviceUpload) -> Result<u64, E2eeError> {
         let counts = self.keys.upload(&device.0, &device.1, upload).await?;
+        self.compare_left(device).await;
         Ok(counts.one_time.get("signed_curve25519").copied().unwrap_or_default())
     }
 
     async fn claim(&self, device: &Device) -> Option<String> {
         let wanted = [(device.0.clone(), device.1.clone(), "signed_curve25519".to_owned())];
-        self.keys.claim(&wanted).await.unwrap().pop().map(|key| key.id)
+        let claimed = self.keys.claim(&wanted).await.unwrap().pop().map(|key| key.id);
+        self.compare_left(device).await;
+        claimed
+    }
+
+    /// What is noted of a device's keys is what there is.
+    async fn compare_left(&self, (user, device): &Device) {
+        let view = self.db.view();
+        let left = view.get(&LEFT, (user, device)).await.unwrap();
+        let there = counted(&view, user, device).await.unwrap();
+        assert!(left.is_none_or(|left| left == there), "{there:?}");
     }
 
     async fn mail(&self, device: &Device, since: Option<&kv::Positions>) -> (Vec<String>, kv::Positions) {

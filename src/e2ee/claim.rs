@@ -5,7 +5,8 @@ use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 use serde_json::value::RawValue;
 
 use crate::{
-    Keys, Result,
+    KeyCounts, Keys, Result,
+    one_time::change_left,
     tables::{CLAIMED, COUNTS, FALLBACK, Fallback, HEADS, Head, ONE_TIME, ONE_TIME_IDS, Seen, StoredKey},
 };
 
@@ -70,8 +71,10 @@ impl Keys {
                 tx.put(&HEADS, of, &Head { at: at.3, index: at.4 });
                 tx.delete(&ONE_TIME, at);
                 remember(&mut tx, user, device, &key.id).await?;
-                let count = tx.get(&COUNTS, of).await?.unwrap_or(0);
-                tx.put(&COUNTS, of, &count.saturating_sub(1));
+                let count = tx.get(&COUNTS, of).await?.unwrap_or(0).saturating_sub(1);
+                tx.put(&COUNTS, of, &count);
+                let one_less = |left: &mut KeyCounts| left.set_one_time(algorithm, count);
+                change_left(&mut tx, user, device, one_less).await?;
                 key
             } else {
                 // The count decides too: keys that are uploaded meanwhile go first.
@@ -79,6 +82,8 @@ impl Keys {
                 let Some(fallback) = tx.get(&FALLBACK, of).await? else { return Ok(None) };
                 if !fallback.used {
                     tx.put(&FALLBACK, of, &Fallback { used: true, ..fallback.clone() });
+                    let used = |left: &mut KeyCounts| left.unused_fallbacks.retain(|other| other != algorithm);
+                    change_left(&mut tx, user, device, used).await?;
                 }
                 fallback.key
             };

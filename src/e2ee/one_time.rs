@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use kv::{Read, Slot, Tx};
 use ruma::{CanonicalJsonObject, DeviceId, UserId};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     E2eeError, Keys, Result, json,
-    tables::{COUNTS, FALLBACK, Fallback, HEADS, ONE_TIME, ONE_TIME_IDS, Seen, StoredKey},
+    tables::{COUNTS, FALLBACK, Fallback, HEADS, LEFT, ONE_TIME, ONE_TIME_IDS, Seen, StoredKey},
 };
 
 /// Every client reads its count, also when there are none.
@@ -21,12 +22,19 @@ const MAX_UNCLAIMED: u64 = 20_000;
 const MAX_KEY_BYTES: usize = 8192;
 
 /// What a device has left of its keys.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct KeyCounts {
     /// Unclaimed one-time keys by algorithm.
     pub one_time: BTreeMap<String, u64>,
     /// Algorithms of which a fallback key is unused.
     pub unused_fallbacks: Vec<String>,
+}
+kv::value!(KeyCounts);
+
+impl KeyCounts {
+    pub(crate) fn set_one_time(&mut self, algorithm: &str, count: u64) {
+        self.one_time.insert(algorithm.to_owned(), count);
+    }
 }
 
 /// The algorithm of a key id.
@@ -76,6 +84,21 @@ pub async fn add(
             return Err(E2eeError::InvalidParam("too many keys are unclaimed"));
         }
         tx.put(&COUNTS, (user, device, algorithm), &count);
+        change_left(tx, user, device, |left| left.set_one_time(algorithm, count)).await?;
+    }
+    Ok(())
+}
+
+/// Changes what is left of a device's keys, where that is noted.
+pub async fn change_left(
+    tx: &mut Tx,
+    user: &UserId,
+    device: &DeviceId,
+    change: impl FnOnce(&mut KeyCounts),
+) -> kv::Result<()> {
+    if let Some(mut left) = tx.get(&LEFT, (user, device)).await? {
+        change(&mut left);
+        tx.put(&LEFT, (user, device), &left);
     }
     Ok(())
 }
@@ -96,6 +119,12 @@ pub async fn set_fallbacks(
         let old = tx.get(&FALLBACK, (user, device, algorithm)).await?;
         if old.is_none_or(|old| old.key != key) {
             tx.put(&FALLBACK, (user, device, algorithm), &Fallback { key, used: false });
+            let unused = |left: &mut KeyCounts| {
+                left.unused_fallbacks.retain(|other| other != algorithm);
+                left.unused_fallbacks.push(algorithm.to_owned());
+                left.unused_fallbacks.sort_unstable();
+            };
+            change_left(tx, user, device, unused).await?;
         }
     }
     Ok(())
@@ -107,14 +136,22 @@ impl Keys {
     /// # Errors
     /// When storage fails.
     pub async fn counts(&self, read: &impl Read, user: &UserId, device: &DeviceId) -> Result<KeyCounts> {
-        let mut counts = KeyCounts::default();
-        counts.one_time.insert(USUAL.to_owned(), 0);
-        for ((_, _, algorithm), count) in read.scan(&COUNTS, COUNTS.under(&(user, device))).by(4).collect().await? {
-            counts.one_time.insert(algorithm, count);
-        }
-        let fallbacks = read.scan(&FALLBACK, FALLBACK.under(&(user, device))).by(4).collect().await?;
-        let unused = fallbacks.into_iter().filter(|(_, fallback)| !fallback.used);
-        counts.unused_fallbacks = unused.map(|((_, _, algorithm), _)| algorithm).collect();
+        let mut counts = match read.peek(&LEFT, (user, device)).await? {
+            Some(left) => left,
+            None => counted(read, user, device).await?,
+        };
+        counts.one_time.entry(USUAL.to_owned()).or_default();
         Ok(counts)
     }
+}
+
+/// What is left of the keys of a device for which that is not noted.
+pub async fn counted(read: &impl Read, user: &UserId, device: &DeviceId) -> Result<KeyCounts> {
+    let one_time = read.scan(&COUNTS, COUNTS.under(&(user, device))).by(4).collect().await?;
+    let fallbacks = read.scan(&FALLBACK, FALLBACK.under(&(user, device))).by(4).collect().await?;
+    let unused = fallbacks.into_iter().filter(|(_, fallback)| !fallback.used);
+    Ok(KeyCounts {
+        one_time: one_time.into_iter().map(|((.., algorithm), count)| (algorithm, count)).collect(),
+        unused_fallbacks: unused.map(|((.., algorithm), _)| algorithm).collect(),
+    })
 }

@@ -4,10 +4,10 @@ use kv::{Read, Tx};
 use ruma::{DeviceId, UserId};
 
 use crate::{
-    CrossSigning, changes, cross_signing, json,
+    CrossSigning, KeyCounts, changes, cross_signing, json,
     tables::{
-        BACKED_UP, BACKUPS, CLAIMED, COUNTS, CROSS_SIGNING, DEHYDRATED, DEVICE_KEYS, FALLBACK, HEADS, MAIL, ONE_TIME,
-        ONE_TIME_IDS, OWN_CHANGED, OWN_LOG, SENT, SIGNATURES,
+        BACKED_UP, BACKUPS, CLAIMED, COUNTS, CROSS_SIGNING, DEHYDRATED, DEVICE_KEYS, FALLBACK, HEADS, LEFT, MAIL,
+        ONE_TIME, ONE_TIME_IDS, OWN_CHANGED, OWN_LOG, SENT, SIGNATURES,
     },
 };
 
@@ -42,7 +42,11 @@ impl DeviceProjection for KeysProjection {
         change: DeviceChange,
     ) -> BoxFuture<'a, kv::Result<()>> {
         async move {
+            if change == DeviceChange::Added {
+                tx.put(&LEFT, (user, device), &KeyCounts::default());
+            }
             if change == DeviceChange::Removed {
+                tx.delete(&LEFT, (user, device));
                 tx.delete(&DEVICE_KEYS, (user, device));
                 tx.clear(&ONE_TIME, &(user, device));
                 tx.clear(&ONE_TIME_IDS, &(user, device));

@@ -4,7 +4,7 @@ use kv::Read;
 
 use crate::{
     Keys, Result,
-    tables::{COUNTS, HEADS, ONE_TIME, ONE_TIME_IDS, Seen},
+    tables::{COUNTS, HEADS, LEFT, ONE_TIME, ONE_TIME_IDS, Seen},
 };
 
 /// Keys that are marked in one transaction.
@@ -39,6 +39,7 @@ impl Keys {
             let mut tx = self.db.begin();
             tx.clear(&ONE_TIME, &());
             tx.clear(&COUNTS, &());
+            tx.clear(&LEFT, &());
             tx.clear(&HEADS, &());
             tx.commit().await
         })

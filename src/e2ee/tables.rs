@@ -5,7 +5,7 @@ use kv::{Stamp, Stamped, Table, TableInfo};
 use ruma::{OwnedDeviceId, OwnedUserId};
 use serde::{Deserialize, Serialize};
 
-use crate::session::BackedUp;
+use crate::{KeyCounts, session::BackedUp};
 
 /// Identity keys of devices.
 pub const DEVICE_KEYS: Table<(OwnedUserId, OwnedDeviceId), String> = Table::new(0x0700, "e2ee.device_keys", 1);
@@ -15,6 +15,9 @@ pub const ONE_TIME: Table<(OwnedUserId, OwnedDeviceId, String, Stamp, u32), Stor
 /// What is known of the one-time keys of a device, by `algorithm:id`: those that are unclaimed or in [`CLAIMED`].
 pub const ONE_TIME_IDS: Table<(OwnedUserId, OwnedDeviceId, String), Seen> =
     Table::new(0x0702, "e2ee.one_time_key_ids", 1);
+/// What is left of the keys of a device, which every response to a sync tells. Devices from before there was this table
+/// have no row.
+pub const LEFT: Table<(OwnedUserId, OwnedDeviceId), KeyCounts> = Table::new(0x0716, "e2ee.keys_left", 1);
 /// How many one-time keys of an algorithm are unclaimed.
 pub const COUNTS: Table<(OwnedUserId, OwnedDeviceId, String), u64> = Table::new(0x0703, "e2ee.one_time_key_counts", 1);
 /// The ids of one-time keys that were claimed last, numbered in that order.
@@ -62,6 +65,7 @@ pub const ALL: &[TableInfo] = &[
     DEVICE_KEYS.info(),
     ONE_TIME.info(),
     ONE_TIME_IDS.info(),
+    LEFT.info(),
     COUNTS.info(),
     CLAIMED.info(),
     FALLBACK.info(),

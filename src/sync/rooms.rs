@@ -1,6 +1,9 @@
 //! Which rooms have news, and what each of them says.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use account::{InviteFilter, InviteVerdict};
 use kv::{Read, Stamped, View};
@@ -32,7 +35,7 @@ pub struct Context<'a> {
     view: &'a View,
     request: &'a Request,
     span: Span<'a>,
-    reader: Reader,
+    reader: Arc<Reader>,
     room_data: HashMap<RoomNum, RoomData>,
     global_data: Vec<Vec<u8>>,
     now: u64,
@@ -55,7 +58,7 @@ impl<'a> Context<'a> {
     pub async fn new(sync: &'a Sync, view: &'a View, request: &'a Request, span: Span<'a>) -> Result<Self> {
         let changed = sync.user_changed(&request.user, span);
         let data = account_data::read(sync, view, request, span, changed).await?;
-        let reader = sync.push_rules.reader(view, &request.user).await?;
+        let reader = sync.reader(view, &request.user).await?;
         let remembers = request.wants.state.lazy_members && !request.wants.state.redundant_members;
         let device = request.device.clone().filter(|_| remembers);
         let told = device.map(|device| sync.told.teller((request.user.clone(), device), span.since, span.upto));

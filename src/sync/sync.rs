@@ -5,7 +5,8 @@ use e2ee::{Keys, Mailbox};
 use ephemeral::{Presence, PresenceState, Receipts, Typing};
 use futures::future::{BoxFuture, FutureExt};
 use kv::{Announcement, Db, Observer, Positions, View};
-use push::{Counts, Rules};
+use push::{Counts, Reader, Rules};
+use quick_cache::sync::Cache;
 use room::{Membership, RoomNum, Rooms};
 use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 use tokio::time::Instant;
@@ -22,6 +23,9 @@ use crate::{
 
 /// The longest that a request waits.
 pub const MAX_WAIT: Duration = Duration::from_secs(90);
+
+/// Users of whom it is kept by which rules they count, and whom they ignore.
+const READERS: usize = 10_000;
 
 /// A `/sync` request. Client-server API, "Syncing".
 #[derive(Debug, Clone)]
@@ -102,6 +106,7 @@ pub struct Sync {
     pub(crate) index: Arc<ChangeIndex>,
     pub(crate) online: Arc<Online>,
     pub(crate) told: Told,
+    readers: Cache<OwnedUserId, (Positions, Arc<Reader>)>,
     epoch: String,
 }
 
@@ -145,6 +150,7 @@ impl Sync {
             index,
             online,
             told: Told::default(),
+            readers: Cache::new(READERS),
             epoch,
         }
     }
@@ -277,6 +283,18 @@ impl Sync {
     /// Whether something may have changed for `user` alone in `span`.
     pub(crate) fn user_changed(&self, user: &UserId, span: Span<'_>) -> bool {
         span.since.is_none_or(|since| self.index.user(user, since, span.upto).unwrap_or(true))
+    }
+
+    /// By which rules `user` counts, and whom they ignore: from memory while nothing changed for them alone.
+    pub(crate) async fn reader(&self, view: &View, user: &UserId) -> Result<Arc<Reader>> {
+        if let Some((since, reader)) = self.readers.get(user)
+            && self.index.user(user, &since, view.positions()) == Some(false)
+        {
+            return Ok(reader);
+        }
+        let reader = Arc::new(self.push_rules.reader(view, user).await?);
+        self.readers.insert(user.to_owned(), (view.positions().clone(), reader.clone()));
+        Ok(reader)
     }
 
     /// Whether receipts that `user` may know of may have moved in a room in `span`.
