@@ -2,6 +2,7 @@
 """Measures a hearth binary against the figures that the project promises.
 
     benches/bench.py BINARY [--only send10,idle] [--keep]
+    benches/bench.py BINARY --against OTHER     two binaries in turns, where the machine's speed changes
 
 Every group of figures starts a server on a fresh directory, with durability "fsync", and talks to it over loopback as
 clients do. CPU time is that of the server process; medians over batches. Needs Python 3.11 and Linux; `federated` and
@@ -21,6 +22,7 @@ import federation  # noqa: E402
 import growth  # noqa: E402
 import keys  # noqa: E402
 import size  # noqa: E402
+import turns  # noqa: E402
 from client import Refused  # noqa: E402
 from cost import SYNAPSE_MS, Cost  # noqa: E402
 from report import Report  # noqa: E402
@@ -50,6 +52,7 @@ def arguments():
     parser.add_argument("binary")
     parser.add_argument("--only", help="some of: " + ",".join(names))
     parser.add_argument("--keep", action="store_true", help="keep the directories")
+    parser.add_argument("--against", help="compares with this binary instead, by sends and deliveries in turns")
     parser.add_argument("--dir", help="where the databases are put; a disk, not a tmpfs")
     args = parser.parse_args()
     wanted = args.only.split(",") if args.only else names
@@ -61,6 +64,9 @@ def arguments():
 
 def main():
     args, wanted = arguments()
+    if args.against:
+        turns.compare([args.binary, args.against], args.dir)
+        return 0
     report = Report()
     begun = time.monotonic()
     groups = [(name, run) for name, run in GROUPS.items() if name in wanted]
