@@ -102,7 +102,8 @@ pub async fn within(read: &impl Read, scope: Scope<'_>, stretch: Stretch) -> Res
         return Ok(sums);
     }
     let key = |place| (room, scope.as_str(), root, place);
-    let start = REDACTED.key(&key(main.min(threads).next()));
+    let from = if sums.threads.is_empty() { main } else { main.min(threads) };
+    let start = REDACTED.key(&key(from.next()));
     let mut redacted = read.scan(&REDACTED, kv::Range { start, ..REDACTED.upto(&(room, &*scope, root), &key(to)) });
     while let Some(((.., place), event)) = redacted.next().await? {
         if place > main {
