@@ -229,8 +229,13 @@ export class Cinny extends Person {
 
     async rename(name) {
         await this.settings("Account");
-        await this.page.locator("input[name=displayNameInput]").fill(name);
-        await this.text("Save").click();
+        const save = this.page.locator("button[type=submit]:enabled", { hasText: "Save" });
+        // The name that the account has may come meanwhile, and take the place of this one.
+        for (let tries = 0; tries < 50 && !(await save.isVisible()); tries++) {
+            await this.page.locator("input[name=displayNameInput]").fill(name);
+            await this.page.waitForTimeout(200);
+        }
+        await save.click();
         await this.page.locator("button[type=submit]:disabled", { hasText: "Save" }).waitFor();
         await this.closeSettings();
     }
