@@ -189,3 +189,33 @@ async fn who_comes_online_wakes_those_who_wait() {
     assert_eq!(each(&seen["presence"], "sender"), [bob.user_id.as_str()]);
     server.stop().await;
 }
+
+#[tokio::test]
+async fn messages_to_a_device_stay_until_it_comes_with_their_token() {
+    let server = server().await;
+    let (alice, bob) = (server.user("alice").await, server.user("bob").await);
+    let start = bob.sync(None).await;
+    let send = async |n: u64| {
+        let messages = json!({ "messages": { &bob.user_id: { "*": { "n": n } } } });
+        alice.put(&format!("/v3/sendToDevice/m.test/{n}"), messages).await;
+    };
+    let numbers = |answer: &Value| -> Vec<u64> {
+        let events = answer["to_device"]["events"].as_array().into_iter().flatten();
+        events.filter_map(|event| event["content"]["n"].as_u64()).collect()
+    };
+    send(1).await;
+    for lost in 0..2 {
+        assert_eq!(numbers(&bob.sync(Some(token(&start))).await), [1], "answer {lost} is lost");
+    }
+    let first = bob.sync(Some(token(&start))).await;
+    send(2).await;
+    let second = bob.sync(Some(token(&first))).await;
+    assert_eq!(numbers(&second), [2]);
+    assert_eq!(numbers(&bob.sync(None).await), [2], "the first one is gone, the second one may be lost");
+    let third = bob.sync(Some(token(&second))).await;
+    assert!(numbers(&third).is_empty());
+    assert!(numbers(&bob.sync(None).await).is_empty(), "all are gone");
+    send(3).await;
+    assert_eq!(numbers(&bob.sync(Some(token(&third))).await), [3], "what comes after a token without messages");
+    server.stop().await;
+}
