@@ -3,6 +3,7 @@
 
     benches/bench.py BINARY [--only send10,idle] [--keep]
     benches/bench.py BINARY --against OTHER     two binaries in turns, where the machine's speed changes
+    benches/bench.py BINARY --synapse PYTHON    against Synapse of that environment, measured just before
 
 Every group of figures starts a server on a fresh directory, with durability "fsync", and talks to it over loopback as
 clients do. CPU time is that of the server process; medians over batches. Needs Python 3.11 and Linux; `federated` and
@@ -22,6 +23,7 @@ import federation  # noqa: E402
 import growth  # noqa: E402
 import keys  # noqa: E402
 import size  # noqa: E402
+import synapse  # noqa: E402
 import turns  # noqa: E402
 from client import Refused  # noqa: E402
 from cost import SYNAPSE_MS, Cost  # noqa: E402
@@ -41,9 +43,9 @@ GROUPS = {
 }
 
 
-def costs(server, report, wanted):
+def costs(server, report, theirs):
     server.start()
-    Cost(server, report).run(wanted)
+    Cost(server, report).run(theirs)
 
 
 def arguments():
@@ -52,6 +54,7 @@ def arguments():
     parser.add_argument("binary")
     parser.add_argument("--only", help="some of: " + ",".join(names))
     parser.add_argument("--keep", action="store_true", help="keep the directories")
+    parser.add_argument("--synapse", metavar="PYTHON", help="takes the targets from Synapse as it is now")
     parser.add_argument("--against", help="compares with this binary instead, by sends and deliveries in turns")
     parser.add_argument("--dir", help="where the databases are put; a disk, not a tmpfs")
     args = parser.parse_args()
@@ -70,8 +73,11 @@ def main():
     report = Report()
     begun = time.monotonic()
     groups = [(name, run) for name, run in GROUPS.items() if name in wanted]
-    if any(name in SYNAPSE_MS for name in wanted):
-        groups.insert(0, ("CPU per operation", lambda server, report: costs(server, report, wanted)))
+    theirs = {name: value for name, value in SYNAPSE_MS.items() if name in wanted}
+    if theirs and args.synapse:
+        theirs |= synapse.figures(args.synapse, args.dir, wanted)
+    if theirs:
+        groups.insert(0, ("CPU per operation", lambda server, report: costs(server, report, theirs)))
     broken = 0
     for name, run in groups:
         server = Server(args.binary, base=args.dir)
