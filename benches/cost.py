@@ -21,6 +21,7 @@ SYNAPSE_MS = {
     "members": 8.3,
     "upload": 6.0,
 }
+TEXT = "a message of a few words, as people write them"
 SHARE = {"idle": 20, "members": 20, "upload": 4}
 
 
@@ -55,7 +56,7 @@ class Cost:
     def sends(self, room, batches=9, size=60):
         def batch():
             while True:
-                yield [lambda: self.owner.send_text(room, "a message of a few words, as people write them")] * size
+                yield [lambda: self.owner.send_text(room, TEXT)] * size
 
         for operation in next(batch()):
             operation()
@@ -79,7 +80,7 @@ class Cost:
                 client.write_sync(token, timeout=30000)
             time.sleep(0.02)
             before = self.server.cpu()
-            self.owner.send_text(room, "a message of a few words, as people write them")
+            self.owner.send_text(room, TEXT)
             since = [client.answer("sync")["next_batch"] for client in receivers]
             sent = self.server.cpu()
             costs.append(sent - before)
@@ -100,7 +101,7 @@ class Cost:
         for _ in range(60):
             time.sleep(0.02)
             before = self.server.cpu()
-            self.owner.send_text(room, "a message of a few words, as people write them")
+            self.owner.send_text(room, TEXT)
             costs.append(self.server.cpu() - before)
         return median(costs)
 

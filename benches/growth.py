@@ -5,9 +5,8 @@ import time
 from statistics import median
 
 from client import Wire, join_many, register, register_many
+from cost import TEXT
 from server import fsync_ms
-
-TEXT = "a message of a few words, as people write them"
 
 
 def owner(server, name):

@@ -2,7 +2,7 @@
 
 import time
 
-from cost import Cost
+from cost import TEXT, Cost
 from report import Report
 from server import Server
 
@@ -12,7 +12,6 @@ WARM = 6
 """Turns before those that count."""
 TIMES = 20
 """Operations of a turn."""
-TEXT = "a message of a few words, as people write them"
 
 
 class Arm:

@@ -216,14 +216,9 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// Those whom the user shares a room with only now.
-    pub fn newcomers(&self) -> HashSet<OwnedUserId> {
-        std::mem::take(&mut self.newcomers.lock())
-    }
-
-    /// The rooms whose state is what it was.
-    pub fn unmoved(&self) -> HashSet<RoomNum> {
-        std::mem::take(&mut self.unmoved.lock())
+    /// Those whom the user shares a room with only now, and the rooms whose state is what it was.
+    pub fn finish(self) -> (HashSet<OwnedUserId>, HashSet<RoomNum>) {
+        (self.newcomers.into_inner(), self.unmoved.into_inner())
     }
 
     /// Unread counts; threads by themselves if the client wants that.

@@ -269,9 +269,10 @@ impl Sync {
             let context = Context::new(self, view, request, span).await?;
             context.rooms(watcher.rooms(), &mut response).await?;
             context.account_data(&mut response);
-            response.presence = presence::read(self, view, request, span, &context.newcomers()).await?;
+            let (newcomers, unmoved) = context.finish();
+            response.presence = presence::read(self, view, request, span, &newcomers).await?;
             to_device::read(self, view, request, token, &mut response).await?;
-            let lists = keys::lists(self, view, &request.user, watcher.rooms(), &context.unmoved(), span).await?;
+            let lists = keys::lists(self, view, &request.user, watcher.rooms(), &unmoved, span).await?;
             (response.devices_changed, response.devices_left) = (lists.changed, lists.left);
             Ok(response)
         }
@@ -285,7 +286,8 @@ impl Sync {
         span.since.is_none_or(|since| self.index.user(user, since, span.upto).unwrap_or(true))
     }
 
-    /// By which rules `user` counts, and whom they ignore: from memory while nothing changed for them alone.
+    /// By which rules `user` counts, and whom they ignore: from memory while nothing changed for them alone. Their own
+    /// receipts are such a change too, after which the rules are read again, but parsed only if they differ.
     pub(crate) async fn reader(&self, view: &View, user: &UserId) -> Result<Arc<Reader>> {
         if let Some((since, reader)) = self.readers.get(user)
             && self.index.user(user, &since, view.positions()) == Some(false)
